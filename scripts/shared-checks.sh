@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Replays the data sets that stand beside the project (SHARED, default ../shared) through the whole engine, each
+# twice: the two runs must end in the same state, and the model must be as good as it has been.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+data=${SHARED:-../shared}/data
+[ -d "$data" ] || {
+  echo "shared-checks.sh: no folder $data: set SHARED" >&2
+  exit 1
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/recsvc" ./cmd/recsvc
+go build -o "$work/replaycheck" ./internal/tools/replaycheck
+
+# replay NAME [FLAG…] replays $data/NAME twice, then gives the reports to replaycheck with the limits in $limits.
+replay() {
+  local name=$1 run
+  shift
+  echo "replaying $name"
+  for run in 1 2; do
+    "$work/recsvc" replay -json "$@" -from "$data/$name/events.jsonl.gz" >"$work/$name.$run.json"
+  done
+  "$work/replaycheck" "${limits[@]}" "$work/$name.1.json" "$work/$name.2.json"
+}
+
+limits=(-head click -auc 0.731 -logloss 0.597)
+replay kuairand -items "$data/kuairand/items.jsonl.gz" -users "$data/kuairand/users.jsonl.gz"
+
+limits=(-head click -auc 0.70)
+trivago=(-items "$data/trivago/items.jsonl.gz")
+[ ! -f configs/trivago.yaml ] || trivago+=(-config configs/trivago.yaml)
+replay trivago "${trivago[@]}"
