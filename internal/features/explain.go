@@ -1,0 +1,95 @@
+package features
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/zeebo/xxh3"
+
+	"recsvc/internal/event"
+)
+
+// NamedValue is the present value of one feature: a number, or (Number is NaN) a category as text where the attribute
+// behind it is at hand, else as a hash.
+type NamedValue struct {
+	Name   string
+	Number float64
+	Text   string
+}
+
+// Any returns the value as the type that JSON shows: float64, string, or nil when missing.
+func (n NamedValue) Any() any {
+	switch {
+	case !math.IsNaN(n.Number):
+		return n.Number
+	case n.Text != "":
+		return n.Text
+	}
+	return nil
+}
+
+// describe names the values computed last.
+func (q *Query) describe(order []int) []NamedValue {
+	out := make([]NamedValue, 0, len(order))
+	for _, i := range order {
+		f, v := &q.store.program.feats[i], &q.vals[i]
+		n := NamedValue{Name: f.name, Number: v.num}
+		if !f.numeric {
+			n.Number = math.NaN()
+			if v.id != 0 {
+				n.Text = fmt.Sprintf("#%016x", v.id)
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// Trace switches on the recording of which feature made each slot, for [Query.NameShared] and [Query.NameItem].
+func (q *Query) Trace(on bool) { q.traced = on }
+
+// SlotNames returns, after Begin or Item with tracing on, the name of the feature behind each slot of the vector that
+// was made last.
+func (q *Query) SlotNames() []string {
+	names := make([]string, len(q.trace))
+	for i, t := range q.trace {
+		if t == biasFeature {
+			names[i] = "bias"
+		} else {
+			names[i] = q.store.program.feats[t].name
+		}
+	}
+	return names
+}
+
+// Fingerprint identifies the definitions: states made under different ones are not compatible.
+func Fingerprint(defs []Definition, opts Options) [16]byte {
+	opts.setDefaults()
+	var b []byte
+	for _, d := range defs {
+		mean := math.NaN()
+		if d.Prior.Mean != nil {
+			mean = *d.Prior.Mean
+		}
+		d.Prior.Mean = nil
+		b = fmt.Appendf(b, "%+v %v\n", d, mean)
+	}
+	b = fmt.Appendf(b, "%v %v %d %d %d %d %d", opts.Emit, opts.TrendingHalfLives, opts.SubRows, opts.RecentEvents,
+		opts.SeenItems, opts.CovisitWindow, opts.Neighbours)
+	b = fmt.Appendf(b, " %v", opts.Weights) // fmt prints maps in order of their keys
+	return xxh3.Hash128(b).Bytes()
+}
+
+// Values returns every feature of one user in one context, for an item when ref is not NoItem. The caller holds the
+// read lock.
+func (s *Store) Values(userID string, context event.Attributes, ref ItemRef, now event.Time) []NamedValue {
+	q := s.NewQuery()
+	q.Begin(userID, context, now)
+	out := q.describe(s.program.shared)
+	if ref != NoItem {
+		var v Vector
+		q.Item(&v, ref)
+		out = append(out, q.describe(s.program.own)...)
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package features
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"recsvc/internal/event"
+)
+
+// source is where a field's value comes from.
+type source uint8
+
+const (
+	fromUser source = iota
+	fromItem
+	fromContext
+	fromTime
+)
+
+// field is one attribute that definitions read.
+type field struct {
+	source source
+	key    string
+	index  int  // element of a list; -1: the field names the whole of it
+	time   bool // the text is an RFC 3339 time: its number is Unix seconds
+}
+
+// parseField reads "item.tags[0]" and its like.
+func parseField(s string) (field, error) {
+	head, key, ok := strings.Cut(s, ".")
+	f := field{key: key, index: -1}
+	switch {
+	case !ok || key == "":
+		return f, fmt.Errorf("%q is not item.FIELD, user.FIELD, context.FIELD, time.hour or time.weekday", s)
+	case head == "item":
+		f.source = fromItem
+	case head == "user":
+		f.source = fromUser
+	case head == "context":
+		f.source = fromContext
+	case s == "time.hour" || s == "time.weekday":
+		f.source = fromTime
+	default:
+		return f, fmt.Errorf("%q starts with none of item, user, context and time", s)
+	}
+	if i := strings.IndexByte(key, '['); i >= 0 {
+		n, err := strconv.Atoi(strings.TrimSuffix(key[i+1:], "]"))
+		if err != nil || n < 0 || !strings.HasSuffix(key, "]") || i == 0 {
+			return f, fmt.Errorf("%q: the index must look like [0]", s)
+		}
+		f.key, f.index = key[:i], n
+	}
+	return f, nil
+}
+
+// fieldValue is a field as read from one entity: the hash of its text, its number where it is one, and one hash per
+// element where the whole of a list was asked for.
+type fieldValue struct {
+	id   uint64  // 0: missing
+	num  float64 // NaN: not a number
+	list []uint64
+}
+
+var missing = fieldValue{num: math.NaN()}
+
+// read takes the field's value out of a flat map.
+func (f field) read(attrs event.Attributes) fieldValue {
+	v, ok := attrs.Get(f.key)
+	if !ok {
+		return missing
+	}
+	if v.Kind == event.List {
+		switch {
+		case len(v.List) == 0 || f.index >= len(v.List):
+			return missing
+		case f.index >= 0:
+			return scalar(event.Value{Kind: event.String, Str: v.List[f.index]})
+		}
+		out := fieldValue{id: hashString(v.List[0]), num: math.NaN(), list: make([]uint64, len(v.List))}
+		for i, s := range v.List {
+			out.list[i] = hashString(s)
+		}
+		return out
+	}
+	if f.index > 0 {
+		return missing
+	}
+	if f.time {
+		return instant(v)
+	}
+	return scalar(v)
+}
+
+// instant reads an RFC 3339 text, or Unix milliseconds, as Unix seconds.
+func instant(v event.Value) fieldValue {
+	switch v.Kind {
+	case event.Number:
+		return fieldValue{id: hashNumber(v.Num), num: v.Num / 1e3}
+	case event.String:
+		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
+			return fieldValue{id: hashString(v.Str), num: float64(t.UnixMilli()) / 1e3}
+		}
+	}
+	return missing
+}
+
+func scalar(v event.Value) fieldValue {
+	switch v.Kind {
+	case event.String:
+		return fieldValue{id: hashString(v.Str), num: parseNumber(v.Str)}
+	case event.Number, event.Bool:
+		return fieldValue{id: hashNumber(v.Num), num: v.Num}
+	}
+	return missing
+}
+
+// parseNumber reads numbers that arrive as text; NaN for anything else.
+func parseNumber(s string) float64 {
+	if s == "" || len(s) > 32 || (s[0] != '-' && s[0] != '.' && (s[0] < '0' || s[0] > '9')) {
+		return math.NaN()
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(x, 0) {
+		return math.NaN()
+	}
+	return x
+}
+
+// calendar reads hour or weekday (UTC) of t.
+func (f field) calendar(t event.Time) fieldValue {
+	sec := int64(t) / int64(time.Second)
+	n := mod(sec/3600, 24)
+	if f.key == "weekday" {
+		n = mod(sec/86400+4, 7) // 1 January 1970 was a Thursday; 0 is Sunday
+	}
+	return fieldValue{id: hashNumber(float64(n)), num: float64(n)}
+}
+
+// hashString is the identity of a text wherever it occurs: ids, attributes, context. Never 0.
+func hashString(s string) uint64 { return max(xxh3.HashString(s), 1) }
+
+// hashNumber equals hashString of the number's shortest decimal form, so that 1 and "1" are one value.
+func hashNumber(x float64) uint64 {
+	var buf [32]byte
+	var b []byte
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		b = strconv.AppendInt(buf[:0], int64(x), 10)
+	} else {
+		b = strconv.AppendFloat(buf[:0], x, 'g', -1, 64)
+	}
+	return max(xxh3.Hash(b), 1)
+}
+
+// mix scrambles a 64-bit word (splitmix64's finalizer).
+func mix(z uint64) uint64 {
+	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+	z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+	return z ^ (z >> 31)
+}
+
+// join hashes a pair; the order matters.
+func join(a, b uint64) uint64 { return mix(a*0x9E3779B97F4A7C15 + b) }

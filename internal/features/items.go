@@ -1,0 +1,153 @@
+package features
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+)
+
+// ItemRef is an item's number in this store: dense, from 0, given in log order and never reused.
+type ItemRef uint32
+
+// NoItem stands for the absence of an item.
+const NoItem ItemRef = 1<<32 - 1
+
+// Item is a catalogue item with what was counted about it. Readers may read the exported fields under the read lock;
+// Attrs is replaced, never changed in place, and so may be kept.
+type Item struct {
+	Ref       ItemRef
+	ID        string
+	Known     bool // upserted and not deleted since
+	Available bool // known, and its attribute "available" is not false
+	Attrs     event.Attributes
+	Created   event.Time // attribute "created"; 0 when absent
+
+	hash       uint64
+	values     []fieldValue
+	categories []uint64 // hashes of its categories, at most 4
+	row        []uint64
+	subs       [][]uint64
+	counts     []uint64  // type << 48 | how often
+	heat       []float64 // log2 of the forward-decayed popularity, per half-life; 0: none yet
+	positives  float64   // interested events in all
+	neighbours []uint64  // co-visited: reference << 32 | float32 weight
+}
+
+type itemTable struct {
+	program *program
+	heats   int
+	byID    map[string]ItemRef
+	chunks  [][]Item
+	n       ItemRef
+	set     *dirty.Set
+}
+
+func (t *itemTable) init(p *program, heats int) {
+	*t = itemTable{program: p, heats: heats, byID: map[string]ItemRef{}}
+	t.set = dirty.NewSet(t)
+}
+
+func (t *itemTable) at(r ItemRef) *Item { return &t.chunks[r>>chunkBits][r&(1<<chunkBits-1)] }
+
+func (t *itemTable) ensure(id string) ItemRef {
+	r, ok := t.byID[id]
+	if ok {
+		return r
+	}
+	r = t.n
+	t.set.Touch(uint32(r))
+	it := t.add(r)
+	it.ID = strings.Clone(id)
+	it.hash = hashString(id)
+	t.byID[it.ID] = r
+	t.refresh(it)
+	return r
+}
+
+// add makes room for the item of that number, and for those below it.
+func (t *itemTable) add(r ItemRef) *Item {
+	for ; t.n <= r; t.n++ {
+		if t.n>>chunkBits == ItemRef(len(t.chunks)) {
+			t.chunks = append(t.chunks, make([]Item, 1<<chunkBits))
+		}
+		*t.at(t.n) = Item{
+			Ref: t.n, values: make([]fieldValue, t.program.counts[fromItem]), heat: make([]float64, t.heats),
+			row: make([]uint64, t.program.ownWords(ownItem)), subs: make([][]uint64, t.program.subs[ownItem]),
+		}
+	}
+	return t.at(r)
+}
+
+// refresh caches what is read often.
+func (t *itemTable) refresh(it *Item) {
+	for i, f := range t.program.fields {
+		switch {
+		case f.source != fromItem:
+		case f.key == "":
+			it.values[t.program.slotOf[i]] = fieldValue{id: it.hash, num: missing.num}
+		default:
+			it.values[t.program.slotOf[i]] = f.read(it.Attrs)
+		}
+	}
+	it.Available, it.Created, it.categories = it.Known, 0, it.categories[:0]
+	if v, ok := it.Attrs.Get("available"); ok && v.Kind == event.Bool && v.Num == 0 {
+		it.Available = false
+	}
+	if v, ok := it.Attrs.Get("created"); ok && v.Kind == event.String {
+		if c, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
+			it.Created = event.FromTime(c)
+		}
+	}
+	it.categories = it.appendCategories(it.categories)
+}
+
+// appendCategories hashes the first four categories.
+func (it *Item) appendCategories(dst []uint64) []uint64 {
+	v, _ := it.Attrs.Get("categories")
+	for _, c := range v.List[:min(4, len(v.List))] {
+		dst = append(dst, hashString(c))
+	}
+	if v.Kind == event.String {
+		dst = append(dst, hashString(v.Str))
+	}
+	return dst
+}
+
+// UpsertItem changes the keys that the record names (null removes one), or removes the item from recommendation.
+func (s *Store) UpsertItem(r *event.Item) {
+	ref := s.items.ensure(r.ID)
+	s.items.set.Touch(uint32(ref))
+	it := s.items.at(ref)
+	was, before := it.Available, slices.Clone(it.categories)
+	if r.Deleted {
+		it.Known, it.Attrs = false, nil
+	} else {
+		// One copy through the canonical bytes, so that nothing of the record's buffer is kept.
+		attrs, _ := event.DecodeAttributes(event.AppendAttributes(nil, merge(it.Attrs, r.Attrs)))
+		it.Known, it.Attrs = true, attrs
+	}
+	s.items.refresh(it)
+	s.recall.changed(it, was, !slices.Equal(before, it.categories))
+}
+
+// Items is the number of items ever named; references run from 0 to Items()-1.
+func (s *Store) Items() int { return int(s.items.n) }
+
+// Item returns an item by its reference, which must be below Items().
+func (s *Store) Item(ref ItemRef) *Item { return s.items.at(ref) }
+
+// LookupItem finds an item by its id.
+func (s *Store) LookupItem(id string) (ItemRef, bool) {
+	r, ok := s.items.byID[id]
+	return r, ok
+}
+
+// Counts calls fn with every event type counted for the item, in order of first sight.
+func (s *Store) Counts(ref ItemRef, fn func(eventType string, n uint64)) {
+	for _, c := range s.items.at(ref).counts {
+		fn(s.types.names[c>>48], c&(1<<48-1))
+	}
+}

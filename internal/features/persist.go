@@ -1,0 +1,286 @@
+package features
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+)
+
+// Prefixes of the tables' keys in a checkpoint.
+const (
+	prefixUser  = 'u' // + hash of the id, 8 bytes
+	prefixItem  = 't' // + reference, 4 bytes
+	prefixGroup = 'g' // + key, 8 bytes
+	prefixType  = 'y' // + number, 2 bytes
+)
+
+// Version bytes of the values; a number is never reused.
+const (
+	userV1  = 1 // id | known u8 | attrs | row | n × sub-rows | recent | seen; all counted
+	itemV1  = 1 // id | known u8 | attrs | row | n × sub-rows | counts | heat | positives | neighbours
+	groupV1 = 1 // row
+	typeV1  = 1 // name
+)
+
+var errShort = errors.New("value ends too early")
+
+func appendBytes(dst []byte, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func appendWords(dst []byte, words []uint64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(words)))
+	for _, w := range words {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+func appendTables(dst []byte, subs [][]uint64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(subs)))
+	for _, s := range subs {
+		dst = appendWords(dst, s)
+	}
+	return dst
+}
+
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+// decoder reads what the functions above wrote; the first error sticks.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) count(unit int) int {
+	n, k := binary.Uvarint(d.b)
+	if d.err == nil && (k <= 0 || n > uint64(len(d.b)-k)/uint64(unit)) {
+		d.err = errShort
+	}
+	if d.err != nil {
+		return 0
+	}
+	d.b = d.b[k:]
+	return int(n)
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.count(1)
+	out := d.b[:n]
+	d.b = d.b[n:]
+	return out
+}
+
+func (d *decoder) text() string { return string(d.bytes()) }
+
+func (d *decoder) bool() bool {
+	if d.err != nil || len(d.b) == 0 {
+		d.err = errShort
+		return false
+	}
+	b := d.b[0] != 0
+	d.b = d.b[1:]
+	return b
+}
+
+func (d *decoder) words() []uint64 {
+	n := d.count(8)
+	if n == 0 {
+		return nil
+	}
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = binary.LittleEndian.Uint64(d.b[8*i:])
+	}
+	d.b = d.b[8*n:]
+	return out
+}
+
+// fixed reads words into a slice that must have their number.
+func (d *decoder) fixed(dst []uint64) {
+	w := d.words()
+	if d.err == nil && len(w) != len(dst) {
+		d.err = fmt.Errorf("row of %d words where the definitions need %d", len(w), len(dst))
+	}
+	copy(dst, w)
+}
+
+func (d *decoder) tables(dst [][]uint64) {
+	n := d.count(1)
+	if d.err == nil && n != len(dst) {
+		d.err = fmt.Errorf("%d tables of sub-rows where the definitions need %d", n, len(dst))
+		return
+	}
+	for i := range dst {
+		dst[i] = d.words()
+	}
+}
+
+// AppendKey implements dirty.Table.
+func (t *userTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, prefixUser), t.at(id).hash)
+}
+
+// AppendValue implements dirty.Table.
+func (t *userTable) AppendValue(dst []byte, id uint32) []byte {
+	u := t.at(id)
+	dst = appendBool(appendText(append(dst, userV1), u.id), u.known)
+	dst = appendTables(appendWords(appendBytes(dst, u.attrs), u.row), u.subs)
+	return appendWords(appendWords(dst, u.recent), u.seen)
+}
+
+func (t *userTable) load(value []byte, sum dirty.Sum) error {
+	d := decoder{b: value}
+	u := t.add(0)
+	u.id = d.text()
+	delete(t.byHash, 0)
+	u.hash = hashString(u.id)
+	t.byHash[u.hash] = u.index
+	u.known = d.bool()
+	u.attrs = append([]byte(nil), d.bytes()...)
+	d.fixed(u.row)
+	d.tables(u.subs)
+	u.recent, u.seen = d.words(), d.words()
+	attrs, err := event.DecodeAttributes(u.attrs)
+	t.refresh(u, attrs)
+	t.set.Loaded(u.index, sum)
+	return errors.Join(d.err, err)
+}
+
+// AppendKey implements dirty.Table.
+func (t *itemTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, prefixItem), id)
+}
+
+// AppendValue implements dirty.Table.
+func (t *itemTable) AppendValue(dst []byte, id uint32) []byte {
+	it := t.at(ItemRef(id))
+	dst = appendBool(appendText(append(dst, itemV1), it.ID), it.Known)
+	dst = appendBytes(dst, event.AppendAttributes(nil, it.Attrs))
+	dst = appendTables(appendWords(dst, it.row), it.subs)
+	dst = appendWords(dst, it.counts)
+	dst = binary.AppendUvarint(dst, uint64(len(it.heat)))
+	for _, x := range it.heat {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(it.positives))
+	return appendWords(dst, it.neighbours)
+}
+
+func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
+	if len(key) != 5 {
+		return errShort
+	}
+	d := decoder{b: value}
+	it := t.add(ItemRef(binary.BigEndian.Uint32(key[1:])))
+	it.ID = d.text()
+	it.hash = hashString(it.ID)
+	t.byID[it.ID] = it.Ref
+	it.Known = d.bool()
+	attrs, err := event.DecodeAttributes([]byte(strings.Clone(string(d.bytes()))))
+	it.Attrs = attrs
+	d.fixed(it.row)
+	d.tables(it.subs)
+	it.counts = d.words()
+	for i, w := range d.words() {
+		if i < len(it.heat) {
+			it.heat[i] = math.Float64frombits(w)
+		}
+	}
+	if len(d.b) < 8 {
+		return errors.Join(d.err, err, errShort)
+	}
+	it.positives = math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+	d.b = d.b[8:]
+	it.neighbours = d.words()
+	t.refresh(it)
+	t.set.Loaded(uint32(it.Ref), sum)
+	return errors.Join(d.err, err)
+}
+
+// AppendKey implements dirty.Table.
+func (t *groupTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, prefixGroup), t.keys[id])
+}
+
+// AppendValue implements dirty.Table.
+func (t *groupTable) AppendValue(dst []byte, id uint32) []byte {
+	return appendWords(append(dst, groupV1), t.rows[id])
+}
+
+func (t *groupTable) load(key, value []byte, sum dirty.Sum) error {
+	if len(key) != 9 {
+		return errShort
+	}
+	d := decoder{b: value}
+	i, k := uint32(len(t.keys)), binary.BigEndian.Uint64(key[1:])
+	t.byKey[k] = i
+	t.keys, t.rows = append(t.keys, k), append(t.rows, d.words())
+	t.set.Loaded(i, sum)
+	return d.err
+}
+
+// AppendKey implements dirty.Table.
+func (t *typeTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint16(append(dst, prefixType), uint16(id))
+}
+
+// AppendValue implements dirty.Table.
+func (t *typeTable) AppendValue(dst []byte, id uint32) []byte {
+	return append(append(dst, typeV1), t.names[id]...)
+}
+
+func (t *typeTable) load(key, value []byte, sum dirty.Sum) error {
+	if len(key) != 3 {
+		return errShort
+	}
+	i := binary.BigEndian.Uint16(key[1:])
+	for len(t.names) <= int(i) {
+		t.names = append(t.names, "")
+	}
+	t.names[i] = string(value)
+	t.ids[t.names[i]] = i
+	t.set.Loaded(uint32(i), sum)
+	return nil
+}
+
+// Load takes one entry of a checkpoint; ok is false when the key is not of this package. [Store.LoadDone] ends a load.
+func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
+	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType}), rune(key[0])) {
+		return false, nil
+	}
+	if len(value) == 0 || value[0] != 1 {
+		return true, fmt.Errorf("features: entry %x has an unknown version: the state was written by a newer recsvc", key)
+	}
+	switch value = value[1:]; key[0] {
+	case prefixUser:
+		err = s.users.load(value, sum)
+	case prefixItem:
+		err = s.items.load(key, value, sum)
+	case prefixGroup:
+		err = s.groups.load(key, value, sum)
+	case prefixType:
+		err = s.types.load(key, value, sum)
+	}
+	if err != nil {
+		err = fmt.Errorf("features: entry %x: %w", key, err)
+	}
+	return true, err
+}
+
+// LoadDone derives what is kept in memory only.
+func (s *Store) LoadDone() { s.recall.rebuild() }

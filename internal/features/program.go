@@ -1,0 +1,145 @@
+package features
+
+import (
+	"math"
+
+	"github.com/zeebo/xxh3"
+)
+
+// program is the compiled form of a list of definitions. It is immutable.
+type program struct {
+	fields  []field
+	slotOf  []int // of fields: place among the values that its source's entity caches
+	counts  [fromTime + 1]int
+	scopes  []scope
+	subs    [ownItem + 1]int // tables of sub-rows per owner
+	feats   []feature
+	updates map[string][]scopeUpdate // by event type
+
+	// Features in the order in which they are computed: inputs first.
+	shared, own []int
+	// What the model is given: numbers, then categories, so that a vector's values are a prefix.
+	sharedNums, sharedCats, ownNums, ownCats []int
+	bias                                     uint32
+}
+
+// feature is one compiled definition.
+type feature struct {
+	name   string
+	seed   uint64
+	slot   uint32 // of a number
+	scope  int    // -1: stateless
+	offset int    // of its cell in the scope's row
+	acc    accumulator
+	hist   history
+	bits   uint32 // last: mask of the outcomes in use
+	field  int
+	inputs []int
+	bounds []float64
+	base   float64
+	prior  prior
+	scale  float64
+	shift  float64
+	eval   func(q *Query, f *feature) fieldValue
+
+	numeric bool
+	byItem  bool
+	emitted bool
+}
+
+// prior is a compiled Prior.
+type prior struct {
+	strength float64
+	mean     float64 // used when scope < 0
+	scope    int     // the global row that holds the running ratio; -1: none
+	offset   int
+	acc      accumulator
+}
+
+// scopeUpdate is what one event type does to the row of one scope.
+type scopeUpdate struct {
+	scope int
+	ops   []op
+}
+
+type opKind uint8
+
+const (
+	opAdd  opKind = iota // add a number to a lane
+	opPush               // append to a history
+	opMark               // set an outcome bit in a history
+	opTime               // remember the instant
+)
+
+// op is one change to a row.
+type op struct {
+	kind   opKind
+	offset int
+	acc    accumulator
+	lane   int
+	value  int // field whose number is added; countOne or eventValue
+	hist   history
+	bit    uint
+}
+
+const (
+	countOne   = -1
+	eventValue = -2
+)
+
+// slotFor is the model's slot of a category.
+func slotFor(seed, id uint64) uint32 { return uint32(mix(seed^id) >> 32) }
+
+func seedOf(name string) uint64 { return xxh3.HashString(name) }
+
+// place sorts the features into the lists that evaluation walks.
+func (p *program) place(emit map[string]bool) {
+	p.bias = slotFor(seedOf("bias"), 1)
+	for i := range p.feats {
+		f := &p.feats[i]
+		f.emitted = len(emit) == 0 || emit[f.name]
+		order, nums, cats := &p.shared, &p.sharedNums, &p.sharedCats
+		if f.byItem {
+			order, nums, cats = &p.own, &p.ownNums, &p.ownCats
+		}
+		*order = append(*order, i)
+		if !f.emitted {
+			continue
+		}
+		if f.numeric {
+			*nums = append(*nums, i)
+		} else {
+			*cats = append(*cats, i)
+		}
+	}
+}
+
+// smooth is (a + strength·mean)/(b + strength); NaN where there is nothing to divide by.
+func (p *prior) smooth(q *Query, a, b float64) float64 {
+	mean := p.mean
+	if p.scope >= 0 {
+		ga, gb := p.acc.read(cell(q.rows[p.scope], p.offset), q.now)
+		mean = (ga + 1) / (gb + 2)
+	}
+	if b+p.strength <= 0 {
+		return math.NaN()
+	}
+	return (a + p.strength*mean) / (b + p.strength)
+}
+
+func cell(row []uint64, offset int) []uint64 {
+	if row == nil {
+		return nil
+	}
+	return row[offset:]
+}
+
+// ownWords is the size of the row that an owner has for itself.
+func (p *program) ownWords(o owner) int {
+	for i := range p.scopes {
+		if p.scopes[i].owner == o && p.scopes[i].direct {
+			return p.scopes[i].words
+		}
+	}
+	return 0
+}

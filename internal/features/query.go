@@ -1,0 +1,206 @@
+package features
+
+import (
+	"math"
+
+	"recsvc/internal/event"
+)
+
+// Vector is a model's input: hashed slots with their values. Values may be shorter than Slots; the values that
+// it lacks are 1.
+type Vector struct {
+	Slots  []uint32
+	Values []float32
+}
+
+func (v *Vector) reset() { v.Slots, v.Values = v.Slots[:0], v.Values[:0] }
+
+// Query evaluates the features of one user in one context at one instant, for any number of items. What does not
+// depend on the item is found and computed once, by [Query.Begin].
+//
+// A Query is used by one goroutine, under the store's read lock (or by the writer); it may be reused for the next
+// list. It holds rows of the store and is worthless once the lock was given up: call Begin or [Query.Refresh] again.
+type Query struct {
+	store *Store
+	now   event.Time
+	user  *user
+	item  *Item
+
+	userID string
+	values []fieldValue // context and calendar fields, by the program's field index
+	vals   []fieldValue // by feature
+	rows   [][]uint64   // by scope
+	ids    []uint64     // scratch of lists
+	mark   int          // ids below belong to the shared part
+	shared Vector
+	trace  []uint16 // feature of each slot emitted last, when tracing
+	traced bool
+}
+
+// NewQuery returns a Query for s; use it again and again.
+func (s *Store) NewQuery() *Query {
+	p := s.program
+	return &Query{
+		store: s, values: make([]fieldValue, len(p.fields)), vals: make([]fieldValue, len(p.feats)),
+		rows: make([][]uint64, len(p.scopes)),
+	}
+}
+
+// Begin starts a list: it reads the context and computes what does not depend on the item. The user may be empty.
+func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
+	p := q.store.program
+	q.userID, q.now = userID, now
+	for i, f := range p.fields {
+		switch f.source {
+		case fromContext:
+			q.values[i] = f.read(context)
+		case fromTime:
+			q.values[i] = f.calendar(now)
+		}
+	}
+	q.Refresh()
+}
+
+// Refresh finds the user's rows again, after the store's lock was given up in between, and recomputes the shared part.
+func (q *Query) Refresh() {
+	p := q.store.program
+	q.user, q.item, q.ids = q.store.users.find(q.userID), nil, q.ids[:0]
+	for i := range p.scopes {
+		if !p.scopes[i].byItem {
+			q.rows[i] = q.find(&p.scopes[i])
+		}
+	}
+	for _, i := range p.shared {
+		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
+	}
+	q.mark = len(q.ids)
+	q.shared.reset()
+	q.trace = q.trace[:0]
+	q.emit(&q.shared, p.sharedNums, p.sharedCats)
+	q.shared.Slots = append(q.shared.Slots, p.bias)
+	if q.traced {
+		q.trace = append(q.trace, biasFeature)
+	}
+}
+
+// Shared is the part of the vector that all items of the list have in common. It is valid until the next Begin.
+func (q *Query) Shared() Vector { return q.shared }
+
+// Item fills dst with the part of the vector that depends on the item.
+func (q *Query) Item(dst *Vector, ref ItemRef) {
+	p := q.store.program
+	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
+	for i := range p.scopes {
+		if p.scopes[i].byItem {
+			q.rows[i] = q.find(&p.scopes[i])
+		}
+	}
+	for _, i := range p.own {
+		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
+	}
+	dst.reset()
+	q.trace = q.trace[:0]
+	q.emit(dst, p.ownNums, p.ownCats)
+}
+
+// emit appends numbers first, then categories.
+func (q *Query) emit(dst *Vector, nums, cats []int) {
+	p := q.store.program
+	for _, i := range nums {
+		f := &p.feats[i]
+		x := float32((q.vals[i].num - f.shift) * f.scale)
+		if x == 0 || x != x {
+			continue
+		}
+		dst.Slots, dst.Values = append(dst.Slots, f.slot), append(dst.Values, x)
+		if q.traced {
+			q.trace = append(q.trace, uint16(i))
+		}
+	}
+	for _, i := range cats {
+		v := &q.vals[i]
+		if len(v.list) > 0 {
+			for _, id := range v.list {
+				dst.Slots = append(dst.Slots, slotFor(p.feats[i].seed, id))
+				if q.traced {
+					q.trace = append(q.trace, uint16(i))
+				}
+			}
+		} else if v.id != 0 {
+			dst.Slots = append(dst.Slots, slotFor(p.feats[i].seed, v.id))
+			if q.traced {
+				q.trace = append(q.trace, uint16(i))
+			}
+		}
+	}
+}
+
+const biasFeature = math.MaxUint16
+
+// listFrom makes a value of the ids collected since start.
+func (q *Query) listFrom(start int) fieldValue {
+	list := q.ids[start:len(q.ids):len(q.ids)]
+	if len(list) == 0 {
+		return missing
+	}
+	return fieldValue{id: list[0], num: math.NaN(), list: list}
+}
+
+// field reads one field of the entities at hand.
+func (q *Query) field(i int) *fieldValue {
+	p := q.store.program
+	switch p.fields[i].source {
+	case fromUser:
+		if q.user != nil {
+			return &q.user.values[p.slotOf[i]]
+		}
+	case fromItem:
+		if q.item != nil {
+			return &q.item.values[p.slotOf[i]]
+		}
+	default:
+		return &q.values[i]
+	}
+	return &missing
+}
+
+// key hashes the parts of a scope beside its owner; 0 when one of them is missing.
+func (q *Query) key(sc *scope) uint64 {
+	k := sc.seed
+	for _, part := range sc.parts {
+		v := q.field(part)
+		if v.id == 0 {
+			return 0
+		}
+		k = join(k, v.id)
+	}
+	return max(k, 1)
+}
+
+// find returns the row of a scope, nil where there is none yet.
+func (q *Query) find(sc *scope) []uint64 {
+	switch sc.owner {
+	case ownUser:
+		if q.user == nil {
+			return nil
+		}
+		if sc.direct {
+			return q.user.row
+		}
+		return findSub(q.user.subs[sc.sub], q.key(sc), sc.words)
+	case ownItem:
+		if q.item == nil {
+			return nil
+		}
+		if sc.direct {
+			return q.item.row
+		}
+		return findSub(q.item.subs[sc.sub], q.key(sc), sc.words)
+	default:
+		key := q.key(sc)
+		if key == 0 {
+			return nil
+		}
+		return q.store.groups.find(key)
+	}
+}

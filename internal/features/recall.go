@@ -1,0 +1,368 @@
+package features
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"recsvc/internal/event"
+)
+
+// ScoredItem is an item with a score whose unit its source states.
+type ScoredItem struct {
+	Ref   ItemRef
+	Score float64
+}
+
+// CategoryScore is a category with the weight of a user's recent interest in it.
+type CategoryScore struct {
+	Category string
+	Score    float64
+}
+
+// RecentEvent is something that a user did lately.
+type RecentEvent struct {
+	Item     ItemRef // NoItem when the event named none
+	Type     string
+	Time     event.Time
+	Positive bool // counts as interest
+}
+
+// SeenItem is an item that was shown to a user.
+type SeenItem struct {
+	Ref   ItemRef
+	Times int        // how often
+	Last  event.Time // when last
+	Acted bool       // the user then did something positive with it
+}
+
+// recall is what recall reads beside the items themselves. All of it follows from them, and is rebuilt from them when
+// a state is loaded.
+//
+// Heat is forward decay (Cormode et al., ICDE 2009): an event at t adds w·2^(t/h) to its item's score, so that scores
+// never need aging and only grow, and the best list can be kept as items rise. It is held as its log2.
+type recall struct {
+	items     *itemTable
+	opts      Options
+	heat      []*topList            // per half-life, over all items
+	byCat     []map[uint64]*topList // per half-life, by category
+	newest    *topList              // by time of creation, available items only
+	stale     int                   // items of newest that are gone
+	halfLives []float64             // ns
+}
+
+const (
+	topAll, topCategory, topNewest = 512, 128, 512
+)
+
+func (r *recall) init(items *itemTable, opts Options) {
+	*r = recall{items: items, opts: opts, newest: newTopList(topNewest)}
+	for _, h := range opts.TrendingHalfLives {
+		r.halfLives = append(r.halfLives, float64(h))
+		r.heat = append(r.heat, newTopList(topAll))
+		r.byCat = append(r.byCat, map[uint64]*topList{})
+	}
+}
+
+// rebuild derives the lists from the items.
+func (r *recall) rebuild() {
+	r.init(r.items, r.opts)
+	for ref := range r.items.n {
+		it := r.items.at(ref)
+		if it.Available {
+			r.newest.raise(ref, float64(it.Created))
+		}
+		r.rank(it)
+	}
+}
+
+// rank enters an item's heats into the lists.
+func (r *recall) rank(it *Item) {
+	for h, x := range it.heat {
+		if x == 0 {
+			continue
+		}
+		r.heat[h].raise(it.Ref, x)
+		for _, c := range it.categories {
+			l := r.byCat[h][c]
+			if l == nil {
+				l = newTopList(topCategory)
+				r.byCat[h][c] = l
+			}
+			l.raise(it.Ref, x)
+		}
+	}
+}
+
+// warm adds an event's weight to an item's popularity.
+func (r *recall) warm(it *Item, t event.Time, weight float64) {
+	for h, half := range r.halfLives {
+		x := float64(t)/half + math.Log2(weight)
+		if old := it.heat[h]; old != 0 {
+			hi, lo := max(old, x), min(old, x)
+			x = hi + math.Log2(1+math.Exp2(lo-hi))
+		}
+		it.heat[h] = x
+	}
+	r.rank(it)
+}
+
+// changed follows an upsert or a removal.
+func (r *recall) changed(it *Item, wasAvailable, newCategories bool) {
+	switch {
+	case it.Available:
+		r.newest.remove(it.Ref) // its time of creation may have moved back
+		r.newest.raise(it.Ref, float64(it.Created))
+	case wasAvailable && r.newest.has(it.Ref):
+		if r.stale++; r.stale > topNewest/2 {
+			r.rebuild()
+		}
+	}
+	if newCategories {
+		r.rank(it)
+	}
+}
+
+// remember updates what recall and the profile read: counters, recent events, what was seen, heat, co-visitation.
+func (s *Store) remember(q *Query, e *event.Event, ref ItemRef) {
+	typ, weight := s.types.id(e.Type), s.opts.Weights[e.Type]
+	if ref != NoItem {
+		q.item.count(typ)
+		if weight > 0 {
+			q.item.positives++
+			s.recall.warm(q.item, e.Time, weight)
+		}
+	}
+	if q.user == nil {
+		return
+	}
+	if ref != NoItem && (e.Type == "exposure" || weight > 0) {
+		q.user.see(ref, e.Time, weight > 0, s.opts.SeenItems)
+	}
+	if e.Type == "exposure" {
+		return
+	}
+	if ref != NoItem && weight > 0 {
+		s.pair(q.user, q.item)
+	}
+	q.user.did(ref, typ, e.Time, s.opts.RecentEvents)
+}
+
+func (it *Item) count(typ uint16) {
+	for i, c := range it.counts {
+		if uint16(c>>48) == typ {
+			it.counts[i]++
+			return
+		}
+	}
+	it.counts = append(it.counts, uint64(typ)<<48|1)
+}
+
+const actedBit = 1 << 31
+
+// see remembers that an item was shown, or acted on. Where the user has seen too many, the one last seen longest ago
+// is forgotten.
+func (u *user) see(ref ItemRef, t event.Time, acted bool, limit int) {
+	tag := uint64(ref+1) << 32
+	if acted {
+		tag |= actedBit
+	} else {
+		tag++
+	}
+	for i := 0; i < len(u.seen); i += 2 {
+		if u.seen[i+1]>>32 == uint64(ref+1) {
+			u.seen[i] = max(u.seen[i], uint64(t))
+			if acted {
+				u.seen[i+1] |= actedBit
+			} else if u.seen[i+1]&(actedBit-1) < actedBit-1 {
+				u.seen[i+1]++
+			}
+			return
+		}
+	}
+	if len(u.seen) < 2*limit {
+		u.seen = append(u.seen, uint64(t), tag)
+		return
+	}
+	old := 0
+	for i := 2; i < len(u.seen); i += 2 {
+		if u.seen[i] < u.seen[old] {
+			old = i
+		}
+	}
+	u.seen[old], u.seen[old+1] = uint64(t), tag
+}
+
+// did appends to the recent events; the oldest gives way.
+func (u *user) did(ref ItemRef, typ uint16, t event.Time, limit int) {
+	if len(u.recent) >= 2*limit {
+		u.recent = u.recent[:copy(u.recent, u.recent[2:])]
+	}
+	u.recent = append(u.recent, uint64(t), uint64(ref+1)<<32|uint64(typ)) // NoItem wraps to 0
+}
+
+// pair counts the item as co-visited with the user's last items of interest.
+func (s *Store) pair(u *user, it *Item) {
+	left := s.opts.CovisitWindow
+	for i := len(u.recent) - 2; i >= 0 && left > 0; i -= 2 {
+		other := ItemRef(u.recent[i+1]>>32) - 1
+		if other == NoItem || other == it.Ref || s.opts.Weights[s.types.names[u.recent[i+1]&0xffff]] <= 0 {
+			continue
+		}
+		left--
+		s.items.set.Touch(uint32(other))
+		o := s.items.at(other)
+		it.approach(o.Ref, s.opts.Neighbours)
+		o.approach(it.Ref, s.opts.Neighbours)
+	}
+}
+
+// approach adds 1 to a neighbour's weight. Where the list is full a newcomer takes the lightest one's place and weight
+// (space-saving, Metwally et al., ICDT 2005), so that a rising item can enter.
+func (it *Item) approach(ref ItemRef, limit int) {
+	lightest, least := -1, float32(math.MaxFloat32)
+	for i, n := range it.neighbours {
+		w := math.Float32frombits(uint32(n))
+		if ItemRef(n>>32) == ref {
+			it.neighbours[i] = uint64(ref)<<32 | uint64(math.Float32bits(w+1))
+			return
+		}
+		if w < least {
+			lightest, least = i, w
+		}
+	}
+	if len(it.neighbours) < limit {
+		it.neighbours = append(it.neighbours, uint64(ref)<<32|uint64(math.Float32bits(1)))
+		return
+	}
+	it.neighbours[lightest] = uint64(ref)<<32 | uint64(math.Float32bits(least+1))
+}
+
+// Trending appends the n hottest available items, hottest first, of a category or (empty) of all; window picks the
+// half-life: the shortest that is at least as long, 0 the second of the configured ones. Scores are decayed event weights as of now.
+func (s *Store) Trending(dst []ScoredItem, category string, window time.Duration, now event.Time, n int) []ScoredItem {
+	h := s.halfLife(window)
+	list := s.recall.heat[h]
+	want := uint64(0)
+	if category != "" {
+		want = hashString(category)
+		if list = s.recall.byCat[h][want]; list == nil {
+			return dst
+		}
+	}
+	for _, e := range list.entries {
+		it := s.items.at(e.Ref)
+		if !it.Available || (want != 0 && !slices.Contains(it.categories, want)) {
+			continue
+		}
+		if n--; n < 0 {
+			break
+		}
+		dst = append(dst, ScoredItem{e.Ref, math.Exp2(e.Score - float64(now)/s.recall.halfLives[h])})
+	}
+	return dst
+}
+
+func (s *Store) halfLife(window time.Duration) int {
+	if window == 0 {
+		return min(1, len(s.recall.halfLives)-1)
+	}
+	best := len(s.recall.halfLives) - 1
+	for i, h := range s.recall.halfLives {
+		if h >= float64(window) && (h < s.recall.halfLives[best] || s.recall.halfLives[best] < float64(window)) {
+			best = i
+		}
+	}
+	return best
+}
+
+// Similar appends the available items that people were interested in together with ref, most similar first. The score is
+// the cosine of the two items' audiences, at most 1.
+func (s *Store) Similar(dst []ScoredItem, ref ItemRef, n int) []ScoredItem {
+	it, start := s.items.at(ref), len(dst)
+	for _, e := range it.neighbours {
+		o := s.items.at(ItemRef(e >> 32))
+		if o.Available {
+			w := float64(math.Float32frombits(uint32(e)))
+			dst = append(dst, ScoredItem{o.Ref, min(1, w/math.Sqrt(max(1, it.positives*o.positives)))})
+		}
+	}
+	slices.SortFunc(dst[start:], byScore)
+	return dst[:min(len(dst), start+n)]
+}
+
+// Newest appends the n available items created last, newest first. The score is the creation time in Unix nanoseconds.
+func (s *Store) Newest(dst []ScoredItem, n int) []ScoredItem {
+	for _, e := range s.recall.newest.entries {
+		if s.items.at(e.Ref).Available {
+			if n--; n < 0 {
+				break
+			}
+			dst = append(dst, e)
+		}
+	}
+	return dst
+}
+
+// Recent appends what the user did last, newest first, exposures left out.
+func (s *Store) Recent(dst []RecentEvent, userID string, n int) []RecentEvent {
+	u := s.users.find(userID)
+	if u == nil {
+		return dst
+	}
+	for i := len(u.recent) - 2; i >= 0 && n > 0; i, n = i-2, n-1 {
+		typ := s.types.names[u.recent[i+1]&0xffff]
+		dst = append(dst, RecentEvent{
+			Item: ItemRef(u.recent[i+1]>>32) - 1, Type: typ, Time: event.Time(u.recent[i]), Positive: s.opts.Weights[typ] > 0,
+		})
+	}
+	return dst
+}
+
+// RecentCategories appends the categories of the items that the user was interested in last, strongest first; each
+// step back in time weighs nine tenths of the one after it.
+func (s *Store) RecentCategories(dst []CategoryScore, userID string, n int) []CategoryScore {
+	u, start, weight := s.users.find(userID), len(dst), 1.0
+	if u == nil {
+		return dst
+	}
+	for i := len(u.recent) - 2; i >= 0; i -= 2 {
+		ref := ItemRef(u.recent[i+1]>>32) - 1
+		w := s.opts.Weights[s.types.names[u.recent[i+1]&0xffff]]
+		if ref == NoItem || w <= 0 {
+			continue
+		}
+		v, _ := s.items.at(ref).Attrs.Get("categories")
+		for _, c := range v.List[:min(4, len(v.List))] {
+			dst = addCategory(dst, start, c, weight*w)
+		}
+		weight *= 0.9
+	}
+	slices.SortStableFunc(dst[start:], func(a, b CategoryScore) int { return compareDown(a.Score, b.Score) })
+	return dst[:min(len(dst), start+n)]
+}
+
+func addCategory(dst []CategoryScore, start int, category string, w float64) []CategoryScore {
+	for i := start; i < len(dst); i++ {
+		if dst[i].Category == category {
+			dst[i].Score += w
+			return dst
+		}
+	}
+	return append(dst, CategoryScore{category, w})
+}
+
+// Seen appends what was shown to the user, as far as it is remembered, in no particular order.
+func (s *Store) Seen(dst []SeenItem, userID string) []SeenItem {
+	u := s.users.find(userID)
+	if u == nil {
+		return dst
+	}
+	for i := 0; i < len(u.seen); i += 2 {
+		tag := u.seen[i+1]
+		dst = append(dst, SeenItem{
+			Ref: ItemRef(tag>>32) - 1, Times: int(tag & (actedBit - 1)), Last: event.Time(u.seen[i]), Acted: tag&actedBit != 0,
+		})
+	}
+	return dst
+}

@@ -1,0 +1,174 @@
+package features
+
+import (
+	"sync"
+	"time"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+)
+
+// Options bound and tune what the store keeps beside the declared features. A zero field takes the default named
+// beside it.
+type Options struct {
+	// Emit names the features that make up the model's input; empty: all.
+	Emit []string
+	// SubRows is how many sub-rows (categories of one user, say) a tuple keeps per owner; 128. The one that changed
+	// longest ago gives way.
+	SubRows int
+	// Weights says how much an event of each type adds to its item's popularity; an event with a positive weight
+	// also counts as interest for co-visitation and recent categories. Default: DefaultWeights.
+	Weights map[string]float64
+	// TrendingHalfLives are the decays of the trending scores; 1 h, 24 h, 168 h.
+	TrendingHalfLives []time.Duration
+	RecentEvents      int // events remembered per user; 50
+	SeenItems         int // items remembered as seen per user; 256
+	CovisitWindow     int // a user's last items that an item is paired with; 10
+	Neighbours        int // co-visited items kept per item; 64
+}
+
+// DefaultWeights are the popularity weights of the well-known event types.
+func DefaultWeights() map[string]float64 {
+	return map[string]float64{
+		"click": 1, "long_view": 2, "like": 3, "share": 4, "follow": 4, "comment": 3, "cart": 4, "purchase": 8, "rating": 1,
+	}
+}
+
+func (o *Options) setDefaults() {
+	defaults := func(n *int, v int) {
+		if *n <= 0 {
+			*n = v
+		}
+	}
+	defaults(&o.SubRows, 128)
+	defaults(&o.RecentEvents, 50)
+	defaults(&o.SeenItems, 256)
+	defaults(&o.CovisitWindow, 10)
+	defaults(&o.Neighbours, 64)
+	if o.Weights == nil {
+		o.Weights = DefaultWeights()
+	}
+	if len(o.TrendingHalfLives) == 0 {
+		o.TrendingHalfLives = []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}
+	}
+}
+
+// Store is the state of all features, the catalogue, and what recall reads.
+//
+// One goroutine, the engine's, changes it, holding the lock; readers hold the read lock in short stretches.
+// State is a function of the calls made: no clock, no randomness, no map order.
+type Store struct {
+	sync.RWMutex
+
+	program *program
+	opts    Options
+	users   userTable
+	items   itemTable
+	groups  groupTable
+	types   typeTable
+	recall  recall
+}
+
+// New compiles the definitions. A wrong one is reported as a *DefinitionError.
+func New(defs []Definition, opts Options) (*Store, error) {
+	opts.setDefaults()
+	p, err := compile(defs, opts.Emit)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{program: p, opts: opts}
+	s.users.init(p)
+	s.items.init(p, len(opts.TrendingHalfLives))
+	s.groups.init(p)
+	s.types.init()
+	s.recall.init(&s.items, opts)
+	return s, nil
+}
+
+// Sets are the store's tables for a checkpoint.
+func (s *Store) Sets() []*dirty.Set {
+	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set}
+}
+
+// EnsureItem returns the item's reference, entering an unknown one: events may name items that the catalogue lacks.
+func (s *Store) EnsureItem(id string) ItemRef {
+	if id == "" {
+		return NoItem
+	}
+	return s.items.ensure(id)
+}
+
+// Apply moves every window that the event touches to include it. q has begun with the event's user, context (its own,
+// or its exposure's) and time; ref is its item, or NoItem.
+func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
+	if q.user == nil && e.User != "" {
+		q.user = s.users.ensure(e.User)
+	}
+	q.item = nil
+	if ref != NoItem {
+		q.item = s.items.at(ref)
+		s.items.set.Touch(uint32(ref))
+	}
+	if q.user != nil {
+		s.users.set.Touch(q.user.index)
+	}
+	for _, u := range s.program.updates[e.Type] {
+		if row := s.row(q, &s.program.scopes[u.scope], e.Time); row != nil {
+			for i := range u.ops {
+				u.ops[i].apply(q, row, e, ref)
+			}
+		}
+	}
+	s.remember(q, e, ref)
+}
+
+func (o *op) apply(q *Query, row []uint64, e *event.Event, ref ItemRef) {
+	w := row[o.offset:]
+	switch o.kind {
+	case opAdd:
+		x := 1.0
+		switch {
+		case o.value == eventValue:
+			if !e.HasValue {
+				return
+			}
+			x = e.Value
+		case o.value >= 0:
+			if x = q.field(o.value).num; x != x {
+				return
+			}
+		}
+		o.acc.add(w, o.lane, e.Time, x)
+	case opPush:
+		o.hist.push(w, ref, e.Time)
+	case opMark:
+		o.hist.mark(w, ref, o.bit)
+	case opTime:
+		w[0] = max(w[0], uint64(e.Time))
+	}
+}
+
+// row finds or makes the row of a scope; nil when part of its key is missing. The owner was touched by the caller.
+func (s *Store) row(q *Query, sc *scope, t event.Time) []uint64 {
+	switch {
+	case sc.owner == ownGroup:
+		if key := q.key(sc); key != 0 {
+			return s.groups.make(key, sc.words)
+		}
+	case sc.owner == ownUser && q.user != nil:
+		if sc.direct {
+			return q.user.row
+		}
+		if key := q.key(sc); key != 0 {
+			return makeSub(&q.user.subs[sc.sub], key, sc.words, s.opts.SubRows, t)
+		}
+	case sc.owner == ownItem && q.item != nil:
+		if sc.direct {
+			return q.item.row
+		}
+		if key := q.key(sc); key != 0 {
+			return makeSub(&q.item.subs[sc.sub], key, sc.words, s.opts.SubRows, t)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package features
+
+import (
+	"strings"
+
+	"recsvc/internal/dirty"
+)
+
+// typeTable numbers the event types that were met, in log order, so that they can be remembered in few bits. Types
+// beyond the bound share the number 0, "other".
+type typeTable struct {
+	names []string
+	ids   map[string]uint16
+	set   *dirty.Set
+}
+
+const maxTypes = 1 << 12
+
+func (t *typeTable) init() {
+	*t = typeTable{names: []string{"other"}, ids: map[string]uint16{"other": 0}}
+	t.set = dirty.NewSet(t)
+}
+
+func (t *typeTable) id(name string) uint16 {
+	if i, ok := t.ids[name]; ok {
+		return i
+	}
+	if len(t.names) >= maxTypes {
+		return 0
+	}
+	i := uint16(len(t.names))
+	t.set.Touch(uint32(i))
+	name = strings.Clone(name)
+	t.names, t.ids[name] = append(t.names, name), i
+	return i
+}
