@@ -1,0 +1,230 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The words that a setting may take.
+var (
+	logLevels    = []string{"debug", "info", "warn", "error"}
+	roles        = []string{"read", "write", "admin"}
+	featureKinds = []string{"count", "sum", "mean", "rate", "last", "time_since", "age", "attribute", "bucketize", "cross"}
+	delays       = []string{"correct", "close"}
+	examinations = []string{"none", "pbm", "soft"}
+	channels     = []string{"trending", "similar", "categories", "new"}
+	seenPolicies = []string{"off", "demote", "hide"}
+)
+
+// minKeyChars keeps guessable keys out.
+const minKeyChars = 16
+
+// checker collects what is out of range. What only a compiled feature or model can know is left to their rooms.
+type checker struct {
+	c    *Config
+	errs Errors
+}
+
+func (k *checker) that(ok bool, path, format string, args ...any) {
+	if !ok {
+		k.errs = append(k.errs, k.c.Errorf(path, format, args...))
+	}
+}
+
+func (k *checker) word(path, s string, known []string) {
+	if s == "" {
+		k.that(false, path, "is missing; known are %s", orKnown("", known)[len("known are "):])
+		return
+	}
+	k.that(slices.Contains(known, s), path, "unknown word %s; %s", quote(s), orKnown(s, known))
+}
+
+func (k *checker) positive(path string, d time.Duration) {
+	k.that(d > 0, path, "must be longer than 0")
+}
+
+func (k *checker) within(path string, x, low, high int) {
+	k.that(x >= low && x <= high, path, "must lie between %d and %d", low, high)
+}
+
+// unique refuses an empty name and one that was there before.
+func (k *checker) unique(path, name string, seen map[string]bool) {
+	k.that(name != "", path, "needs a name")
+	k.that(name == "" || !seen[name], path, "%s is defined twice", quote(name))
+	seen[name] = true
+}
+
+func (c *Config) check() Errors {
+	k := &checker{c: c}
+	k.server()
+	k.keys()
+	k.limits()
+	k.features()
+	for i := range c.Models {
+		k.model(fmt.Sprintf("models[%d]", i), &c.Models[i])
+	}
+	k.that(len(c.Models) <= 1, "models[1]", "one model for now")
+	k.feedback()
+	k.recall()
+	for name, s := range c.Rank.Scenes {
+		k.scene("rank.scenes."+name, s)
+	}
+	return k.errs
+}
+
+func (k *checker) server() {
+	c := k.c
+	_, port, err := net.SplitHostPort(c.Listen)
+	n, perr := strconv.Atoi(port)
+	k.that(err == nil && perr == nil && n >= 0 && n <= 65535, "listen", "%s is not host:port, such as 127.0.0.1:8080", quote(c.Listen))
+	k.that(c.Data != "", "data", "needs a directory")
+	k.word("log_level", c.LogLevel, logLevels)
+	k.positive("request_deadline", c.RequestDeadline)
+	k.that(c.Lateness >= 0 && c.Lateness <= c.Horizon, "lateness", "must lie between 0 and the horizon (%v)", c.Horizon)
+	k.that(c.Horizon >= time.Minute, "horizon", "must be at least 1m")
+	k.positive("max_future", c.MaxFuture)
+	k.that(c.Checkpoint.Interval >= 100*time.Millisecond, "checkpoint.interval", "must be at least 100ms")
+	k.that(c.Log.SegmentBytes >= 1<<20 && c.Log.SegmentBytes <= 1<<31, "log.segment_bytes", "must lie between 1MiB and 2GiB")
+	if len(c.Kafka.Brokers) > 0 {
+		k.that(c.Kafka.Topic != "", "kafka.topic", "needs a name")
+		k.that(c.Kafka.Group != "", "kafka.group", "needs a name")
+	}
+}
+
+func (k *checker) keys() {
+	names, secrets := map[string]bool{}, map[string]bool{}
+	for i, key := range k.c.Keys {
+		path := fmt.Sprintf("keys[%d]", i)
+		k.unique(path+".name", key.Name, names)
+		k.that(len(key.Key) >= minKeyChars, path+".key", "must have at least %d characters; openssl rand -hex 16 makes one", minKeyChars)
+		k.that(!secrets[key.Key], path+".key", "is the same as another key")
+		secrets[key.Key] = true
+		k.that(bearerText(key.Key), path+".key", "may hold letters, digits and - . _ ~ + / = only")
+		k.that(len(key.Roles) > 0, path+".roles", "needs at least one of read, write, admin")
+		for j, r := range key.Roles {
+			k.word(fmt.Sprintf("%s.roles[%d]", path, j), r, roles)
+		}
+	}
+}
+
+// bearerText is RFC 6750's b64token, loosely.
+func bearerText(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || slices.Contains([]byte("-._~+/="), c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *checker) limits() {
+	l := k.c.Limits
+	k.that(l.BodyBytes >= 1<<10 && l.BodyBytes <= 1<<30, "limits.body_bytes", "must lie between 1KiB and 1GiB")
+	k.within("limits.batch_records", l.BatchRecords, 1, 1_000_000)
+	k.that(l.PendingRecords >= 1, "limits.pending_records", "must be at least 1")
+	k.positive("limits.ready_lag", l.ReadyLag)
+	k.that(l.HeaderBytes >= 4<<10 && l.HeaderBytes <= 1<<20, "limits.header_bytes", "must lie between 4KiB and 1MiB")
+	k.within("limits.dead_letters", l.DeadLetters, 1, 1_000_000)
+}
+
+func (k *checker) features() {
+	names := map[string]bool{}
+	for i := range k.c.Features {
+		f, path := &k.c.Features[i], fmt.Sprintf("features[%d]", i)
+		k.unique(path+".name", f.Name, names)
+		k.word(path+".kind", f.Kind, featureKinds)
+		k.that(f.Window == 0 || f.HalfLife == 0, path+".half_life", "give window or half_life, not both")
+		k.that(f.Slide == 0 || f.Window > 0, path+".slide", "needs a window")
+		k.that(f.Slide == 0 || f.Window%f.Slide == 0, path+".slide", "%v does not divide the window of %v", f.Slide, f.Window)
+		k.that(f.Prior.Strength >= 0, path+".prior.strength", "must not be negative")
+		k.that(f.Input == "" || len(f.Inputs) == 0, path+".input", "give input or inputs, not both")
+		k.that(slices.IsSorted(f.Buckets.Bounds), path+".buckets", "must ascend")
+		k.that(f.Base == 0 || f.Base > 1, path+".base", "must be above 1")
+	}
+	for i, m := range k.c.Models {
+		for j, name := range m.Features {
+			known := make([]string, len(k.c.Features))
+			for n := range known {
+				known[n] = k.c.Features[n].Name
+			}
+			k.that(names[name], fmt.Sprintf("models[%d].features[%d]", i, j), "no feature %s; %s", quote(name), orKnown(name, known))
+		}
+	}
+}
+
+func (k *checker) model(path string, m *Model) {
+	k.that(m.Name != "", path+".name", "needs a name")
+	k.within(path+".bits", m.Bits, 10, 30)
+	k.that(len(m.Heads) > 0, path+".heads", "needs at least one head")
+	names := map[string]bool{}
+	for i := range m.Heads {
+		k.head(fmt.Sprintf("%s.heads[%d]", path, i), &m.Heads[i], names)
+	}
+	k.that(len(m.Heads) == 0 || names[m.Score], path+".score", "no head %s", quote(m.Score))
+}
+
+func (k *checker) head(path string, h *Head, names map[string]bool) {
+	k.unique(path+".name", h.Name, names)
+	k.that(len(h.Positive) > 0, path+".positive", "needs at least one event type")
+	for i, o := range h.Positive {
+		k.that(o.Type != "", fmt.Sprintf("%s.positive[%d].type", path, i), "needs an event type")
+	}
+	k.positive(path+".window", h.Window)
+	k.word(path+".delay", h.Delay, delays)
+	k.word(path+".examination", h.Examination, examinations)
+	k.that(h.Alpha > 0, path+".alpha", "must be above 0")
+	k.that(h.Beta > 0, path+".beta", "must be above 0")
+	k.that(h.L1 >= 0, path+".l1", "must not be negative")
+	k.that(h.L2 >= 0, path+".l2", "must not be negative")
+	k.that(h.Clip > 0, path+".clip", "must be above 0")
+}
+
+func (k *checker) feedback() {
+	f := k.c.Feedback
+	for i, p := range f.Positions {
+		k.that(p > 0 && p <= 1, fmt.Sprintf("feedback.positions[%d]", i), "must lie in (0, 1]")
+	}
+	k.that(f.ShownClip == 0 || f.ShownClip >= 1, "feedback.shown_clip", "must be 0 (off) or at least 1")
+}
+
+func (k *checker) recall() {
+	r := k.c.Recall
+	for typ, w := range r.Weights {
+		k.that(w >= 0, "recall.weights."+typ, "must not be negative")
+	}
+	k.that(len(r.HalfLives) > 0, "recall.half_lives", "needs at least one")
+	for i, h := range r.HalfLives {
+		k.positive(fmt.Sprintf("recall.half_lives[%d]", i), h)
+	}
+	k.within("recall.history", r.History, 1, 100)
+	k.within("recall.neighbours", r.Neighbours, 1, 1000)
+	k.within("recall.seen", r.Seen, 1, 100_000)
+	k.within("recall.recent", r.Recent, 1, 10_000)
+	k.within("recall.sub_rows", r.SubRows, 1, 100_000)
+}
+
+func (k *checker) scene(path string, s Scene) {
+	k.within(path+".min_pool", s.MinPool, 1, 2000)
+	k.within(path+".seeds", s.Seeds, 1, 1000)
+	k.within(path+".categories", s.Categories, 1, 1000)
+	k.within(path+".scan_limit", s.ScanLimit, 1, 1_000_000_000)
+	k.positive(path+".window", s.Window)
+	k.positive(path+".budget", s.Budget)
+	k.that(s.Epsilon >= 0 && s.Epsilon <= 1, path+".epsilon", "must lie in [0, 1]")
+	k.word(path+".seen.policy", s.Seen.Policy, seenPolicies)
+	k.within(path+".seen.times", s.Seen.Times, 0, 65535)
+	k.that(s.Seen.Policy == "off" || s.Seen.Times > 0 || s.Seen.Acted, path+".seen.policy", "needs times or acted")
+	k.that(len(s.Channels) > 0, path+".channels", "needs at least one")
+	names := map[string]bool{}
+	for i, ch := range s.Channels {
+		p := fmt.Sprintf("%s.channels[%d]", path, i)
+		k.word(p+".name", ch.Name, channels)
+		k.that(!names[ch.Name], p+".name", "%s stands there twice", quote(ch.Name))
+		names[ch.Name] = true
+		k.within(p+".quota", ch.Quota, 1, 2000)
+	}
+}
