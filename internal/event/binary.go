@@ -57,7 +57,7 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	case KindEvent:
 		return appendEvent(dst, r.Event, r.Received)
 	case KindItem:
-		dst = append(dst, flag(r.Item.Deleted))
+		dst = append(dst, oneIf(r.Item.Deleted))
 		return appendAttributes(appendString(dst, r.Item.ID), r.Item.Attrs)
 	case KindUser:
 		return appendAttributes(appendString(dst, r.User.ID), r.User.Attrs)
@@ -168,7 +168,7 @@ func appendAttributes(dst []byte, a Attributes) []byte {
 		case Number:
 			dst = appendF64(dst, v.Num)
 		case Bool:
-			dst = append(dst, flag(v.Num != 0))
+			dst = append(dst, oneIf(v.Num != 0))
 		case String:
 			dst = appendString(dst, v.Str)
 		case List:
@@ -191,7 +191,7 @@ func appendF64(dst []byte, f float64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
 }
 
-func flag(b bool) byte {
+func oneIf(b bool) byte {
 	if b {
 		return 1
 	}
