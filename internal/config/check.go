@@ -185,10 +185,19 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 
 func (k *checker) feedback() {
 	f := k.c.Feedback
-	for i, p := range f.Positions {
-		k.that(p > 0 && p <= 1, fmt.Sprintf("feedback.positions[%d]", i), "must lie in (0, 1]")
+	k.positive("feedback.exposure_wait", f.ExposureWait)
+	k.positive("feedback.late_memory", f.LateMemory)
+	k.positions("feedback.positions", f.Positions)
+	for scene, table := range f.ScenePositions {
+		k.positions("feedback.scene_positions."+scene, table)
 	}
 	k.that(f.ShownClip == 0 || f.ShownClip >= 1, "feedback.shown_clip", "must be 0 (off) or at least 1")
+}
+
+func (k *checker) positions(path string, table []float64) {
+	for i, p := range table {
+		k.that(p > 0 && p <= 1, fmt.Sprintf("%s[%d]", path, i), "must lie in (0, 1]")
+	}
 }
 
 func (k *checker) recall() {

@@ -92,7 +92,7 @@ func Default() *Config {
 			DeadLetters:    10_000,
 			FreeBytes:      256 << 20,
 		},
-		Feedback: Feedback{ExposureWait: 2 * time.Second, LateMemory: 24 * time.Hour, ShownClip: 0},
+		Feedback: Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
 		Recall:   defaultRecall(),
 		Rank:     Rank{Scenes: map[string]Scene{}},
 	}

@@ -69,10 +69,13 @@ type Outcome struct {
 
 // Feedback rules the join of exposures and outcomes.
 type Feedback struct {
-	ExposureWait time.Duration `yaml:"exposure_wait"` // how long an outcome waits for its exposure; 2s
+	ExposureWait time.Duration `yaml:"exposure_wait"` // how long an outcome waits for its exposure before it implies one; 5s
 	LateMemory   time.Duration `yaml:"late_memory"`   // how long a closed exposure is remembered, so that a late outcome is told from an unknown one; 24h
 	Positions    []float64     `yaml:"positions"`     // probability that place 1, 2, … is looked at; the last serves for all below; empty: 1
 	ShownClip    float64       `yaml:"shown_clip"`    // weigh outcomes by min(1/propensity, this); 0: off
+
+	ScenePositions   map[string][]float64 `yaml:"scene_positions"`    // instead of Positions, for lists served in a scene
+	ServedIsExposure Strings              `yaml:"served_is_exposure"` // scenes in which to serve an item is to show it
 }
 
 func (m *Model) setDefaults() { m.Bits = 22 }
