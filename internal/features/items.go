@@ -118,6 +118,9 @@ func (it *Item) appendCategories(dst []uint64) []uint64 {
 
 // UpsertItem changes the keys that the record names (null removes one), or removes the item from recommendation.
 func (s *Store) UpsertItem(r *event.Item) {
+	s.Lock()
+	defer s.Unlock()
+	s.version++
 	ref := s.items.ensure(r.ID)
 	s.items.set.Touch(uint32(ref))
 	it := s.items.at(ref)

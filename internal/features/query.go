@@ -19,7 +19,8 @@ func (v *Vector) reset() { v.Slots, v.Values = v.Slots[:0], v.Values[:0] }
 // depend on the item is found and computed once, by [Query.Begin].
 //
 // A Query is used by one goroutine, under the store's read lock (or by the writer); it may be reused for the next
-// list. It holds rows of the store and is worthless once the lock was given up: call Begin or [Query.Refresh] again.
+// list. Between Begin and Item, or two Items, the lock may be given up: the rows are found anew when the store has
+// moved on, while the shared part stays as it was computed.
 type Query struct {
 	store *Store
 	now   event.Time
@@ -35,6 +36,7 @@ type Query struct {
 	shared Vector
 	trace  []uint16 // feature of each slot emitted last, when tracing
 	traced bool
+	seen   uint64 // the store's version when the rows were found
 }
 
 // NewQuery returns a Query for s; use it again and again.
@@ -58,18 +60,8 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 			q.values[i] = f.calendar(now)
 		}
 	}
-	q.Refresh()
-}
-
-// Refresh finds the user's rows again, after the store's lock was given up in between, and recomputes the shared part.
-func (q *Query) Refresh() {
-	p := q.store.program
-	q.user, q.item, q.ids = q.store.users.find(q.userID), nil, q.ids[:0]
-	for i := range p.scopes {
-		if !p.scopes[i].byItem {
-			q.rows[i] = q.find(&p.scopes[i])
-		}
-	}
+	q.locate()
+	q.ids = q.ids[:0]
 	for _, i := range p.shared {
 		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
 	}
@@ -83,12 +75,26 @@ func (q *Query) Refresh() {
 	}
 }
 
+// locate finds the rows that do not depend on the item.
+func (q *Query) locate() {
+	p := q.store.program
+	q.user, q.item, q.seen = q.store.users.find(q.userID), nil, q.store.version
+	for i := range p.scopes {
+		if !p.scopes[i].byItem {
+			q.rows[i] = q.find(&p.scopes[i])
+		}
+	}
+}
+
 // Shared is the part of the vector that all items of the list have in common. It is valid until the next Begin.
 func (q *Query) Shared() Vector { return q.shared }
 
 // Item fills dst with the part of the vector that depends on the item.
 func (q *Query) Item(dst *Vector, ref ItemRef) {
 	p := q.store.program
+	if q.seen != q.store.version {
+		q.locate()
+	}
 	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
 	for i := range p.scopes {
 		if p.scopes[i].byItem {

@@ -55,8 +55,8 @@ func (o *Options) setDefaults() {
 
 // Store is the state of all features, the catalogue, and what recall reads.
 //
-// One goroutine, the engine's, changes it, holding the lock; readers hold the read lock in short stretches.
-// State is a function of the calls made: no clock, no randomness, no map order.
+// One goroutine, the engine's, changes it through Apply, EnsureItem and the Upserts, which take the lock themselves; it
+// reads without. Everyone else holds the read lock, in short stretches. State is a function of the calls made: no clock, no randomness, no map order.
 type Store struct {
 	sync.RWMutex
 
@@ -67,6 +67,7 @@ type Store struct {
 	groups  groupTable
 	types   typeTable
 	recall  recall
+	version uint64 // changes made; rows found under an older one may have moved
 }
 
 // New compiles the definitions. A wrong one is reported as a *DefinitionError.
@@ -95,12 +96,20 @@ func (s *Store) EnsureItem(id string) ItemRef {
 	if id == "" {
 		return NoItem
 	}
+	if ref, ok := s.items.byID[id]; ok {
+		return ref
+	}
+	s.Lock()
+	defer s.Unlock()
 	return s.items.ensure(id)
 }
 
 // Apply moves every window that the event touches to include it. q has begun with the event's user, context (its own,
 // or its exposure's) and time; ref is its item, or NoItem.
 func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
+	s.Lock()
+	defer s.Unlock()
+	s.version++
 	if q.user == nil && e.User != "" {
 		q.user = s.users.ensure(e.User)
 	}

@@ -93,6 +93,9 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 
 // UpsertUser changes the keys that the record names; null removes one.
 func (s *Store) UpsertUser(r *event.User) {
+	s.Lock()
+	defer s.Unlock()
+	s.version++
 	u := s.users.ensure(r.ID)
 	attrs, _ := event.DecodeAttributes(u.attrs) // our own encoding: checked when it was read from disk
 	attrs = merge(attrs, r.Attrs)
