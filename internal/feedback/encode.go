@@ -1,0 +1,153 @@
+package feedback
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// Errors of the encodings. They tell a newer program's entry from a damaged and from a truncated one.
+var (
+	ErrVersion = errors.New("unknown version of a join entry")
+	ErrCorrupt = errors.New("corrupt join entry")
+	ErrShort   = errors.New("join entry too short")
+)
+
+// Entries of a checkpoint. The first byte of a key tells the table; numbers in keys are big-endian, in values
+// little-endian. Checksums are the store's business.
+//
+//	'i' birth u64         impression
+//	'j' request hash u64  list
+//	'o' 'g'               what there is one of
+//	'o' 'p' hour u32 number u32   a page of tombstones
+const (
+	prefixImpression = 'i'
+	prefixList       = 'j'
+	prefixRest       = 'o'
+	restGlobals      = 'g'
+	restPage         = 'p'
+)
+
+// Versions of the values. A number is never reused.
+//
+//	pack        lengths uvarint: shared slots, shared values, own slots, own values, context bytes |
+//	            the slots and values as u32 and f32, in that order | the context
+//	impression  version u8 | flags u8 | seq, key, user and item, user, request hash u64 | base, floor i64 |
+//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | p f32 | at i64) | pack
+//	list        version u8 | scene u64 | pack
+//	page        version u8 | prints u16 | prints × u64
+//	globals     version u8 | seq u64 | watermark i64 | counters u8 | counters × i64 | heads u8 |
+//	            heads × (name uvarint and bytes | counters u8 | counters × i64)
+const (
+	impressionV1 = 1
+	listV1       = 1
+	pageV1       = 1
+	globalsV1    = 1
+)
+
+// impressionTable, listTable and restTable are the Joiner as its dirty sets see it.
+type (
+	impressionTable Joiner
+	listTable       Joiner
+	restTable       Joiner // id 0: the globals; others: pages
+)
+
+func (t *impressionTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, prefixImpression), t.imps.at(id).birth)
+}
+
+func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
+	j := (*Joiner)(t)
+	s := j.imps.at(id)
+	dst = append(dst, impressionV1, s.flags)
+	request := uint64(0)
+	if s.list != 0 {
+		request = j.lists.at(s.list).hash
+	}
+	for _, u := range [...]uint64{s.seq, s.key, s.userItem, s.user, request, uint64(s.base), uint64(s.floor)} {
+		dst = binary.LittleEndian.AppendUint64(dst, u)
+	}
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(s.position))
+	dst = appendFloat(dst, s.theta)
+	dst = appendFloat(dst, s.weight)
+	dst = append(dst, byte(len(j.heads)))
+	for h := range j.heads {
+		st := j.state(id, h)
+		dst = append(dst, byte(st.flags))
+		dst = appendFloat(dst, st.p)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(st.at))
+	}
+	return appendPack(dst, j.pack(s.pack))
+}
+
+func (t *listTable) AppendKey(dst []byte, id uint32) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, prefixList), t.lists.at(id).hash)
+}
+
+func (t *listTable) AppendValue(dst []byte, id uint32) []byte {
+	j := (*Joiner)(t)
+	l := j.lists.at(id)
+	dst = binary.LittleEndian.AppendUint64(append(dst, listV1), l.scene)
+	return appendPack(dst, j.pack(l.pack))
+}
+
+func (t *restTable) AppendKey(dst []byte, id uint32) []byte {
+	if id == 0 {
+		return append(dst, prefixRest, restGlobals)
+	}
+	p := t.tombs.pages.at(id)
+	dst = binary.BigEndian.AppendUint32(append(dst, prefixRest, restPage), p.hour)
+	return binary.BigEndian.AppendUint32(dst, p.number)
+}
+
+func (t *restTable) AppendValue(dst []byte, id uint32) []byte {
+	if id == 0 {
+		return (*Joiner)(t).appendGlobals(dst)
+	}
+	p := t.tombs.pages.at(id)
+	dst = binary.LittleEndian.AppendUint16(append(dst, pageV1), uint16(len(p.prints)))
+	for _, print := range p.prints {
+		dst = binary.LittleEndian.AppendUint64(dst, print)
+	}
+	return dst
+}
+
+// touchRest is called before the counters, the sequence or the watermark move.
+func (j *Joiner) touchRest() { j.restSet.Touch(0) }
+
+func (j *Joiner) appendGlobals(dst []byte) []byte {
+	dst = append(dst, globalsV1)
+	dst = binary.LittleEndian.AppendUint64(dst, j.seq)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(j.watermark))
+	dst = appendCounters(dst, j.counts.fixed())
+	dst = append(dst, byte(len(j.counts.Heads)))
+	for i := range j.counts.Heads {
+		h := &j.counts.Heads[i]
+		dst = binary.AppendUvarint(dst, uint64(len(h.Name)))
+		dst = append(dst, h.Name...)
+		dst = appendCounters(dst, h.all())
+	}
+	return dst
+}
+
+func appendCounters(dst []byte, counters []*int64) []byte {
+	dst = append(dst, byte(len(counters)))
+	for _, c := range counters {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(*c))
+	}
+	return dst
+}
+
+func appendFloat(dst []byte, f float32) []byte {
+	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
+}
+
+func appendPack(dst []byte, p pack) []byte {
+	for _, n := range p[:packHeader] {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	for _, w := range p.vectorWords() {
+		dst = binary.LittleEndian.AppendUint32(dst, w)
+	}
+	return p.appendContext(dst)
+}

@@ -1,0 +1,157 @@
+package feedback
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+)
+
+// Joiner is the exposure–outcome join. See the package comment for who may call it.
+type Joiner struct {
+	heads            []head
+	rules            map[string][]rule
+	wait             event.Time // length
+	longest          event.Time // the longest window of a head
+	corrects         bool       // some head learns when exposed
+	positions        []float32
+	scenes           map[uint64][]float32 // by hash of the scene
+	clip             float64
+	servedIsExposure map[string]bool
+	sink             Sink
+
+	seq       uint64 // the last one given
+	watermark event.Time
+	counts    Counters
+
+	imps   slab[impression]
+	states [][]headState // as chunked as imps, len(heads) for each
+	lists  slab[list]
+	tombs  tombstones
+	timers timers
+	arena  arena
+
+	byKey  map[uint64]uint32 // (request, item) → impression
+	byUser map[uint64]uint32 // (user, item) → the newest impression in its chain
+	byList map[uint64]uint32 // request → list
+
+	impSet  *dirty.Set
+	listSet *dirty.Set
+	restSet *dirty.Set
+
+	loading       []loading // between Load and EndLoad
+	contextBytes  []byte    // scratch
+	sharedScratch []float32
+	ownScratch    []float32
+	nothing       [packHeader]uint32 // the empty pack; never written to
+}
+
+// none is the watermark before time has passed at all.
+const none = event.Time(math.MinInt64)
+
+// New returns a Joiner that puts out to sink.
+func New(o Options, sink Sink) (*Joiner, error) {
+	o.setDefaults()
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("feedback: %w", err)
+	}
+	j := &Joiner{
+		rules:            rulesOf(o.Heads),
+		wait:             event.Time(o.ExposureWait),
+		positions:        float32s(o.Positions),
+		scenes:           map[uint64][]float32{},
+		clip:             o.ShownClip,
+		servedIsExposure: o.ServedIsExposure,
+		sink:             sink,
+		watermark:        none,
+		tombs:            newTombstones(o.LateMemory),
+		timers:           newTimers(),
+		byKey:            map[uint64]uint32{},
+		byUser:           map[uint64]uint32{},
+		byList:           map[uint64]uint32{},
+	}
+	for _, h := range o.Heads {
+		window := event.Time(h.Window)
+		j.heads = append(j.heads, head{h.Name, window, h.Delay == Close, h.Examination != ExamineNone})
+		j.longest = max(j.longest, window)
+		j.corrects = j.corrects || h.Delay == Correct
+		j.counts.Heads = append(j.counts.Heads, HeadCounters{Name: h.Name})
+	}
+	for scene, table := range o.ScenePositions {
+		j.scenes[hashScene(scene)] = float32s(table)
+	}
+	j.impSet = dirty.NewSet((*impressionTable)(j))
+	j.listSet = dirty.NewSet((*listTable)(j))
+	j.restSet = dirty.NewSet((*restTable)(j))
+	j.tombs.set = j.restSet
+	return j, nil
+}
+
+// Advance moves the time to watermark, before which no more events are expected, and does what has become due: in
+// the order of the due times, and at equal ones in the order in which the impressions came to be shown. Time never
+// moves back: an earlier watermark is ignored.
+func (j *Joiner) Advance(watermark event.Time) {
+	if watermark <= j.watermark {
+		return
+	}
+	j.touchRest()
+	j.watermark = watermark
+	for {
+		t, ok := j.timers.next(watermark)
+		if !ok {
+			break
+		}
+		if j.valid(t) {
+			j.fire(t)
+		}
+	}
+	j.tombs.evict(watermark)
+}
+
+// Pending returns the number of impressions that wait for something: those shown, those served and not yet shown,
+// and outcomes without an exposure.
+func (j *Joiner) Pending() int { return j.imps.live() }
+
+// NextTimer returns the earliest time that the watermark has to pass for something to happen.
+func (j *Joiner) NextTimer() (event.Time, bool) {
+	t, ok := j.timers.first(j.valid)
+	return t.at, ok
+}
+
+// Longest returns how far the watermark has to pass the last event's time, and itself, for everything to be closed.
+func (j *Joiner) Longest() time.Duration { return time.Duration(max(j.longest, j.wait)) }
+
+// Counters returns a copy of the counters.
+func (j *Joiner) Counters() Counters {
+	c := j.counts
+	c.Heads = slices.Clone(c.Heads)
+	return c
+}
+
+// Erase forgets the pending impressions of user, unlearned, and returns how many there were. It looks at every
+// pending impression. What is already closed is remembered by hashes only, until LateMemory is over.
+func (j *Joiner) Erase(user string) int {
+	j.touchRest()
+	hash, n := hashUser(user), 0
+	for id := uint32(1); id <= j.imps.last; id++ {
+		s := j.imps.at(id)
+		if s.seq == 0 || s.user != hash {
+			continue
+		}
+		for h := range j.heads {
+			if s.flags&isExposed != 0 && j.state(id, h).flags&(isPositive|isClosed) == 0 {
+				j.counts.Heads[h].Pending--
+				j.counts.Heads[h].Erased++
+			}
+		}
+		j.free(id)
+		n++
+	}
+	return n
+}
+
+// Sets returns the tables of the join, for checkpoints.
+func (j *Joiner) Sets() []*dirty.Set { return []*dirty.Set{j.impSet, j.listSet, j.restSet} }

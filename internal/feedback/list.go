@@ -1,0 +1,77 @@
+package feedback
+
+// list is what the impressions of one request have in common.
+type list struct {
+	hash        uint64 // of the request
+	scene       uint64 // hash; 0: not known
+	pack        ref    // shared vector and context of its first impression
+	members     uint32
+	first, last uint32 // queue of the impressions that wait for their first step
+}
+
+// enlist adds a member to the list of a request, and makes the list if it is the first. The vector and the
+// context are kept for such members as have the same ones.
+func (j *Joiner) enlist(hash, scene uint64, shared Vector, context []byte) uint32 {
+	id, ok := j.byList[hash]
+	if !ok {
+		id = j.lists.alloc()
+		j.listSet.Touch(id)
+		*j.lists.at(id) = list{hash: hash, pack: j.newPack(shared, Vector{}, context)}
+		j.byList[hash] = id
+	}
+	l := j.lists.at(id)
+	l.members++
+	if scene != 0 && l.scene != scene {
+		j.listSet.Touch(id)
+		l.scene = scene
+	}
+	return id
+}
+
+// leave takes a member off a list.
+func (j *Joiner) leave(id uint32) {
+	l := j.lists.at(id)
+	if l.members--; l.members > 0 {
+		return
+	}
+	j.listSet.Remove(id)
+	delete(j.byList, l.hash)
+	j.freePack(l.pack)
+	j.lists.release(id)
+}
+
+// enqueue lets an impression wait for the first step of its list, behind the others.
+func (j *Joiner) enqueue(id uint32) {
+	s := j.imps.at(id)
+	s.flags |= isUnlearned
+	if s.list == 0 {
+		return
+	}
+	l := j.lists.at(s.list)
+	if s.prev = l.last; s.prev != 0 {
+		j.imps.at(s.prev).next = id
+	} else {
+		l.first = id
+	}
+	l.last = id
+}
+
+func (j *Joiner) unqueue(id uint32) {
+	s := j.imps.at(id)
+	s.flags &^= isUnlearned
+	if s.list == 0 {
+		return
+	}
+	l := j.lists.at(s.list)
+	if s.prev != 0 {
+		j.imps.at(s.prev).next = s.next
+	} else {
+		l.first = s.next
+	}
+	if s.next != 0 {
+		j.imps.at(s.next).prev = s.prev
+	} else {
+		l.last = s.prev
+	}
+	s.prev, s.next = 0, 0
+}

@@ -1,0 +1,205 @@
+package feedback
+
+import (
+	"slices"
+
+	"recsvc/internal/event"
+)
+
+// Observe applies an event, of which m is the Match. c is what was captured for it; it is needed when m.Capture is
+// set, and ignored otherwise. Events that are neither exposures nor outcomes of a head have no effect.
+func (j *Joiner) Observe(e *event.Event, m Match, c *Captured) {
+	if m.Capture {
+		j.checkCapture(c)
+	}
+	switch {
+	case m.exposure:
+		j.touchRest()
+		j.observeExposure(e, &m, c)
+	case len(m.rules) > 0:
+		j.touchRest()
+		j.observeOutcome(e, &m, c)
+	}
+}
+
+// checkCapture panics when the caller has broken the contract of Match and Observe.
+func (j *Joiner) checkCapture(c *Captured) {
+	if c == nil || len(c.P) != len(j.heads) {
+		panic("feedback: observe without the capture that the match asked for, a prediction for each head")
+	}
+}
+
+func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
+	id := m.slot
+	switch {
+	case m.Duplicate:
+		j.counts.DuplicateExposures++
+		if id != 0 && j.imps.at(id).flags&isImplied != 0 {
+			j.impSet.Touch(id)
+			j.imps.at(id).flags &^= isImplied // the next exposure is another one
+			j.adopt(id, m)
+		}
+		return
+	case id == 0:
+		id = j.create(j.draftOf(e, m, c, 0))
+	default:
+		j.impSet.Touch(id)
+		j.adopt(id, m)
+		s := j.imps.at(id)
+		if s.userItem == 0 { // served to nobody in particular
+			s.user, s.userItem = m.user, m.userItem
+			j.chain(id)
+		}
+		if len(e.Context) > 0 {
+			j.setContext(s, j.encodeContext(m.Context))
+		}
+		if e.Position > 0 {
+			s.position = e.Position
+		}
+		if w, ok := j.shownWeight(e.Propensity); ok {
+			s.weight = w
+		}
+	}
+	s := j.imps.at(id)
+	s.base = e.Time
+	s.floor = j.grace(e.Time)
+	j.expose(id)
+}
+
+// draftOf drafts the impression of an event that belongs to none.
+func (j *Joiner) draftOf(e *event.Event, m *Match, c *Captured, flags uint8) *draft {
+	return &draft{
+		user: m.user, userItem: m.userItem, list: m.list, key: m.key,
+		base: e.Time, position: e.Position, propensity: e.Propensity, flags: flags,
+		shared: c.Shared, own: c.Own, p: c.P, context: j.encodeContext(e.Context),
+	}
+}
+
+func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
+	switch id := m.slot; {
+	case m.Late:
+		for _, r := range m.rules {
+			if r.holds(e) {
+				j.counts.Heads[r.head].LateOutcomes++
+			}
+		}
+	case id == 0:
+		id = j.create(j.draftOf(e, m, c, isWaiting))
+		j.label(id, e, m.rules)
+		j.schedule(id)
+	case j.imps.at(id).flags&isExposed != 0:
+		j.impSet.Touch(id)
+		j.outcome(id, e, m.rules)
+	default:
+		j.impSet.Touch(id)
+		s := j.imps.at(id)
+		if s.flags&isWaiting == 0 || e.Time < s.base {
+			s.base = e.Time
+			s.floor = max(s.floor, j.grace(e.Time))
+		}
+		s.flags |= isWaiting
+		j.label(id, e, m.rules)
+		j.schedule(id)
+	}
+}
+
+// label notes an outcome of an impression that is not shown yet, as far as known.
+func (j *Joiner) label(id uint32, e *event.Event, rules []rule) {
+	for _, r := range rules {
+		if !r.holds(e) {
+			continue
+		}
+		st := j.state(id, r.head)
+		if st.flags&isPositive != 0 {
+			j.counts.Heads[r.head].DuplicateOutcomes++
+			continue
+		}
+		st.flags |= isPositive
+		st.at = e.Time
+	}
+}
+
+// outcome applies an outcome of an impression that was shown: the first one of a list is also the moment for the
+// first step of all that was shown in it.
+func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
+	s := j.imps.at(id)
+	for _, r := range rules {
+		if !r.holds(e) {
+			continue
+		}
+		st, counts := j.state(id, r.head), &j.counts.Heads[r.head]
+		switch {
+		case st.flags&isPositive != 0:
+			counts.DuplicateOutcomes++
+		case st.flags&isClosed != 0 || e.Time-s.base > j.heads[r.head].window:
+			counts.LateOutcomes++
+		default:
+			st.flags |= isPositive
+			st.at = e.Time
+			j.settlePositive(id, r.head)
+			if !j.heads[r.head].close && s.flags&isUnlearned == 0 {
+				j.correct(id, r.head)
+			}
+		}
+	}
+	if s.flags&isUnlearned != 0 {
+		j.flush(id)
+	}
+}
+
+// Served parks a list that was answered with: one own vector and one row of predictions, a prediction for each
+// head, for each of its items. It copies what it keeps. Items that were shown already keep the capture of their
+// exposure; those of which an outcome was applied already are counted as captured late and not learned.
+func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]float32) {
+	sv := rec.Served
+	if sv.Request == "" { // nothing could ever belong to it
+		return
+	}
+	j.touchRest()
+	d := draft{
+		list: hashRequest(sv.Request), base: sv.Time, scene: hashScene(sv.Scene), flags: isServed,
+		shared: shared, context: slices.Clone(j.encodeContext(sv.Context)),
+	}
+	if sv.User != "" {
+		d.user = hashUser(sv.User)
+	}
+	var parked []uint32
+	for i := range sv.Items {
+		item := &sv.Items[i]
+		d.key = hashItem(item.Item, d.list)
+		if !j.parkable(d.key) {
+			continue
+		}
+		if d.user != 0 {
+			d.userItem = hashItem(item.Item, d.user)
+		}
+		d.position, d.propensity = int32(i+1), item.Propensity
+		d.own, d.p = own[i], p[i]
+		id := j.create(&d)
+		j.counts.Served++
+		if j.servedIsExposure[sv.Scene] {
+			parked = append(parked, id)
+			continue
+		}
+		j.schedule(id)
+	}
+	for _, id := range parked { // only now that the whole list is parked
+		j.expose(id)
+	}
+}
+
+// parkable reports whether an item of a served list is to be parked. One whose outcome waits for an exposure
+// is done away with.
+func (j *Joiner) parkable(key uint64) bool {
+	id := j.byKey[key]
+	if id == 0 {
+		return !j.tombs.has(key, j.watermark)
+	}
+	if flags := j.imps.at(id).flags; flags&isWaiting != 0 && flags&isServed == 0 {
+		j.counts.Exposures++
+		j.counts.ImpliedExposures++
+		j.counts.CapturedLate++
+		j.bury(id)
+	}
+	return false
+}

@@ -1,0 +1,217 @@
+package feedback
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"recsvc/internal/event"
+)
+
+// Delay says when a head learns from an impression.
+type Delay string
+
+// The delay modes.
+const (
+	Correct Delay = "correct" // y = 0 when exposed; a later outcome corrects it
+	Close   Delay = "close"   // once, when the head's window closes
+)
+
+// Examination says how a head treats the probability θ that a position is looked at.
+type Examination string
+
+// The examination models. Only the two latter are given θ; the former gets 1.
+const (
+	ExamineNone Examination = "none"
+	ExaminePBM  Examination = "pbm"
+	ExamineSoft Examination = "soft"
+)
+
+// Label names an event type that makes an impression positive.
+type Label struct {
+	Type string
+	Min  *float64 // the least value that counts; nil: any, even none
+}
+
+// HeadOptions describe one objective. A zero field takes the default named beside it.
+type HeadOptions struct {
+	Name        string
+	Positive    []Label       // any of them
+	Window      time.Duration // how long after its exposure an outcome counts, both ends included; 30m
+	Delay       Delay         // Correct
+	Examination Examination   // ExamineNone
+}
+
+// Options configure a Joiner. A zero field takes the default named beside it.
+type Options struct {
+	Heads []HeadOptions
+
+	// ExposureWait is how long, in event time, an outcome waits for its exposure before it implies it. A late
+	// exposure in turn waits as long for its outcomes, whatever its own time; 5s.
+	ExposureWait time.Duration
+	// LateMemory is how long closed impressions are remembered, so that a later outcome is known to be late and
+	// a repeated exposure to be a duplicate. It is kept by the hour: the memory is up to an hour longer; 24h.
+	LateMemory time.Duration
+
+	// Positions holds the probability that a position is examined, in (0, 1], from position 1 on. Beyond its end
+	// the last one holds; without it, and without a position, the probability is 1.
+	Positions []float64
+	// ScenePositions replaces Positions for lists served in the named scenes.
+	ScenePositions map[string][]float64
+
+	// ShownClip is M in the weight min(1/propensity, M) of what was shown; at least 1. 0: every weight is 1.
+	ShownClip float64
+
+	// ServedIsExposure names the scenes in which to serve an item is to show it.
+	ServedIsExposure map[string]bool
+}
+
+// head is a HeadOptions, ready for use.
+type head struct {
+	name     string
+	window   event.Time // length, in nanoseconds
+	close    bool
+	examined bool
+}
+
+// rule makes events of its type positive for a head.
+type rule struct {
+	head int
+	any  bool // whatever the value
+	min  float64
+}
+
+func (r rule) holds(e *event.Event) bool {
+	return r.any || (e.HasValue && e.Value >= r.min)
+}
+
+func (o *Options) setDefaults() {
+	if o.ExposureWait == 0 {
+		o.ExposureWait = 5 * time.Second
+	}
+	if o.LateMemory == 0 {
+		o.LateMemory = 24 * time.Hour
+	}
+	o.Heads = slices.Clone(o.Heads)
+	for i := range o.Heads {
+		h := &o.Heads[i]
+		if h.Window == 0 {
+			h.Window = 30 * time.Minute
+		}
+		if h.Delay == "" {
+			h.Delay = Correct
+		}
+		if h.Examination == "" {
+			h.Examination = ExamineNone
+		}
+	}
+}
+
+const (
+	maxHeads  = 64
+	maxWindow = 366 * 24 * time.Hour
+)
+
+func (o *Options) check() error {
+	if len(o.Heads) == 0 || len(o.Heads) > maxHeads {
+		return fmt.Errorf("heads: want 1 to %d, got %d", maxHeads, len(o.Heads))
+	}
+	seen := map[string]bool{}
+	for i := range o.Heads {
+		h := &o.Heads[i]
+		if err := h.check(); err != nil {
+			return fmt.Errorf("head %q: %w", h.Name, err)
+		}
+		if seen[h.Name] {
+			return fmt.Errorf("head %q: defined twice", h.Name)
+		}
+		seen[h.Name] = true
+	}
+	if o.ExposureWait < 0 || o.ExposureWait > maxWindow {
+		return fmt.Errorf("exposure wait %v: want more than 0, at most %v", o.ExposureWait, maxWindow)
+	}
+	if o.LateMemory < 0 || o.LateMemory > maxWindow {
+		return fmt.Errorf("late memory %v: want more than 0, at most %v", o.LateMemory, maxWindow)
+	}
+	if o.ShownClip != 0 && (!(o.ShownClip >= 1) || math.IsInf(o.ShownClip, 0)) {
+		return fmt.Errorf("shown clip %v: want 0 (off) or a number from 1 on", o.ShownClip)
+	}
+	if err := checkPositions(o.Positions); err != nil {
+		return fmt.Errorf("positions: %w", err)
+	}
+	for scene, table := range o.ScenePositions {
+		if err := checkPositions(table); err != nil {
+			return fmt.Errorf("positions of scene %q: %w", scene, err)
+		}
+	}
+	return nil
+}
+
+func (h *HeadOptions) check() error {
+	if h.Name == "" {
+		return errors.New("no name")
+	}
+	if h.Window < 0 || h.Window > maxWindow {
+		return fmt.Errorf("window %v: want more than 0, at most %v", h.Window, maxWindow)
+	}
+	if h.Delay != Correct && h.Delay != Close {
+		return fmt.Errorf("delay %q: want %q or %q", h.Delay, Correct, Close)
+	}
+	switch h.Examination {
+	case ExamineNone, ExaminePBM, ExamineSoft:
+	default:
+		return fmt.Errorf("examination %q: want %q, %q or %q", h.Examination, ExamineNone, ExaminePBM, ExamineSoft)
+	}
+	if len(h.Positive) == 0 {
+		return errors.New("no positive event type")
+	}
+	for _, l := range h.Positive {
+		if l.Type == "" || l.Type == exposureType {
+			return fmt.Errorf("positive event type %q: want the type of an outcome", l.Type)
+		}
+		if l.Min != nil && math.IsNaN(*l.Min) {
+			return fmt.Errorf("least value of %q: not a number", l.Type)
+		}
+	}
+	return nil
+}
+
+func checkPositions(table []float64) error {
+	for i, p := range table {
+		if !(p > 0 && p <= 1) {
+			return fmt.Errorf("position %d: %v: want a probability in (0, 1]", i+1, p)
+		}
+	}
+	return nil
+}
+
+// rulesOf returns the rules by event type, at most one for each head, in the order of the heads.
+func rulesOf(heads []HeadOptions) map[string][]rule {
+	rules := map[string][]rule{}
+	for i, h := range heads {
+		for _, l := range h.Positive {
+			r := rule{head: i, any: l.Min == nil}
+			if l.Min != nil {
+				r.min = *l.Min
+			}
+			list := rules[l.Type]
+			if n := len(list); n > 0 && list[n-1].head == i { // the same type twice: the wider holds
+				list[n-1].any = list[n-1].any || r.any
+				list[n-1].min = min(list[n-1].min, r.min)
+				continue
+			}
+			rules[l.Type] = append(list, r)
+		}
+	}
+	return rules
+}
+
+func float32s(table []float64) []float32 {
+	out := make([]float32, len(table))
+	for i, p := range table {
+		out[i] = float32(p)
+	}
+	return out
+}

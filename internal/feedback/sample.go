@@ -1,0 +1,77 @@
+package feedback
+
+import (
+	"time"
+
+	"recsvc/internal/event"
+)
+
+// Vector is a sparse feature vector. Values may be shorter than Slots: the rest are 1. It has the shape of
+// model.Vector and converts to it.
+type Vector struct {
+	Slots  []uint32
+	Values []float32
+}
+
+// Captured is what was known of an impression when it was applied, before any window moved for it. The Joiner
+// copies what it keeps.
+type Captured struct {
+	Shared Vector    // of the user and the context
+	Own    Vector    // of the item
+	P      []float32 // the prediction of each head
+}
+
+// Step is one thing for a head to learn. Its vectors may be read until Learn returns.
+type Step struct {
+	Head        int
+	Shared, Own Vector
+	Y           float32
+	Weight      float32    // of what was shown: min(1/propensity, M), or 1
+	Theta       float32    // probability that the position was examined, in (0, 1]; 1 for heads that do not model it
+	Correction  bool       // y = 0 was learned from this impression and was wrong: apply ∇ℓ(1) − ∇ℓ(0); Y is 1
+	Time        event.Time // when the item was shown
+}
+
+// Settled pairs the prediction made at capture with the final outcome.
+type Settled struct {
+	Head     int
+	P        float32 // as captured
+	Theta    float32
+	Positive bool
+	Weight   float32
+	Exposed  event.Time
+	Delay    time.Duration // from exposure to outcome, at least 0; 0 for negatives
+}
+
+// Sink takes what a Joiner puts out, on the writer's goroutine. It must not call the Joiner.
+type Sink interface {
+	Learn(Step)
+	Settle(Settled)
+}
+
+// Match says what an event belongs to. It holds until the next call that changes the Joiner, and must be given to
+// Observe before that.
+type Match struct {
+	// Context is the event's own context, and beneath it that of the impression it belongs to.
+	Context event.Attributes
+	// Position is the event's own, or that of the impression; 0: none.
+	Position int32
+	// Joined: the event belongs to an impression that is pending.
+	Joined bool
+	// Capture: Observe wants the vector and the predictions, captured before any window moves for this event.
+	Capture bool
+	// Duplicate: an exposure of what counts as shown already.
+	Duplicate bool
+	// Late: an outcome of an impression that is closed.
+	Late bool
+
+	rules    []rule
+	exposure bool
+	slot     uint32 // impression; 0: none
+	user     uint64
+	userItem uint64
+	list     uint64 // of the request; 0: none
+	key      uint64 // of (request, item); 0: none
+}
+
+const exposureType = "exposure"

@@ -1,0 +1,246 @@
+package feedback
+
+import (
+	"time"
+
+	"recsvc/internal/event"
+)
+
+// grace returns until when a record of time t that comes late keeps its impression open, or 0 if it is not
+// late. A person who was offline sends an exposure and its outcomes at once, long after.
+func (j *Joiner) grace(t event.Time) event.Time {
+	if t >= j.watermark {
+		return 0
+	}
+	return j.watermark + j.wait
+}
+
+// shownWeight returns the weight of what was shown with the given propensity, if there is one.
+func (j *Joiner) shownWeight(propensity float64) (float32, bool) {
+	if !(propensity > 0 && propensity <= 1) {
+		return 1, false
+	}
+	if j.clip == 0 {
+		return 1, true
+	}
+	return float32(min(1/propensity, j.clip)), true
+}
+
+// examined returns the probability that the position of s was looked at.
+func (j *Joiner) examined(s *impression) float32 {
+	table := j.positions
+	if s.list != 0 {
+		if own, ok := j.scenes[j.lists.at(s.list).scene]; ok {
+			table = own
+		}
+	}
+	if s.position <= 0 || len(table) == 0 {
+		return 1
+	}
+	return table[min(int(s.position), len(table))-1]
+}
+
+// expose says that an impression was shown, at its base. What was captured by a served list, and what is only known
+// from its outcome, takes its first step at once; the rest waits for its list.
+func (j *Joiner) expose(id uint32) {
+	s := j.imps.at(id)
+	s.flags = s.flags&^isWaiting | isExposed
+	s.theta = j.examined(s)
+	j.renew(id)
+	j.counts.Exposures++
+	for h := range j.heads {
+		j.counts.Heads[h].Pending++
+		st := j.state(id, h)
+		if st.flags&isPositive == 0 {
+			continue
+		}
+		if st.at-s.base > j.heads[h].window {
+			j.counts.Heads[h].LateOutcomes++
+			st.flags, st.at = 0, 0
+			continue
+		}
+		j.settlePositive(id, h)
+	}
+	switch {
+	case !j.corrects:
+	case s.flags&(isServed|isImplied) != 0:
+		j.learn(id)
+	default:
+		j.enqueue(id)
+	}
+	j.schedule(id)
+}
+
+// flush takes the first step of everything that was shown in the list of id and has not taken it, in order.
+func (j *Joiner) flush(id uint32) {
+	s := j.imps.at(id)
+	if s.list == 0 {
+		j.unqueue(id)
+		j.learn(id)
+		j.schedule(id)
+		return
+	}
+	l := j.lists.at(s.list)
+	for id := l.first; id != 0; id = l.first {
+		j.impSet.Touch(id)
+		j.unqueue(id)
+		j.learn(id)
+		j.schedule(id)
+	}
+}
+
+// learn puts out the first step of an impression: for each head that corrects, what is known by now.
+func (j *Joiner) learn(id uint32) {
+	step := j.step(id)
+	for h := range j.heads {
+		if !j.heads[h].close {
+			j.emit(step, id, h, false)
+		}
+	}
+}
+
+// correct puts out the correction of what was learned as negative.
+func (j *Joiner) correct(id uint32, h int) { j.emit(j.step(id), id, h, true) }
+
+// step returns what the steps of all heads have in common.
+func (j *Joiner) step(id uint32) Step {
+	s := j.imps.at(id)
+	shared, own := j.vectors(s)
+	return Step{Shared: shared, Own: own, Weight: s.weight, Time: s.base}
+}
+
+func (j *Joiner) emit(step Step, id uint32, h int, correction bool) {
+	step.Head = h
+	step.Theta = j.theta(id, h)
+	step.Correction = correction
+	if j.state(id, h).flags&isPositive != 0 {
+		step.Y = 1
+	}
+	j.sink.Learn(step)
+}
+
+func (j *Joiner) theta(id uint32, h int) float32 {
+	if !j.heads[h].examined {
+		return 1
+	}
+	return j.imps.at(id).theta
+}
+
+// settlePositive says that the outcome of an impression that was shown is final.
+func (j *Joiner) settlePositive(id uint32, h int) {
+	j.counts.Heads[h].Pending--
+	j.counts.Heads[h].Positive++
+	j.settle(id, h, true, max(0, j.state(id, h).at-j.imps.at(id).base))
+}
+
+func (j *Joiner) settle(id uint32, h int, positive bool, delay event.Time) {
+	s := j.imps.at(id)
+	j.sink.Settle(Settled{
+		Head: h, P: j.state(id, h).p, Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
+		Exposed: s.base, Delay: time.Duration(delay),
+	})
+}
+
+// closeAt returns when the window of head h closes for an impression that was shown.
+func (j *Joiner) closeAt(s *impression, h int) event.Time {
+	return max(s.base+j.heads[h].window, s.floor)
+}
+
+// learnAt returns when an impression that was shown takes its first step if no outcome comes before.
+func (j *Joiner) learnAt(s *impression) event.Time { return max(s.base, s.floor) }
+
+// dueAt returns the time that the watermark has to pass for something to happen to an impression. It follows
+// from the impression alone.
+func (j *Joiner) dueAt(id uint32) event.Time {
+	s := j.imps.at(id)
+	switch {
+	case s.flags&isWaiting != 0:
+		return max(s.base+j.wait, s.floor)
+	case s.flags&isExposed == 0:
+		return max(s.base+j.longest, s.floor)
+	case s.flags&isUnlearned != 0:
+		return j.learnAt(s)
+	}
+	due := event.Time(1<<63 - 1)
+	for h := range j.heads {
+		if j.state(id, h).flags&isClosed == 0 {
+			due = min(due, j.closeAt(s, h))
+		}
+	}
+	return due
+}
+
+func (j *Joiner) schedule(id uint32) {
+	j.timers.add(timer{at: j.dueAt(id), seq: j.imps.at(id).seq, id: id})
+}
+
+// valid reports whether a timer still stands for something.
+func (j *Joiner) valid(t timer) bool {
+	return j.imps.at(t.id).seq == t.seq && j.dueAt(t.id) == t.at
+}
+
+// fire does what is due for an impression at the timer's time, and no more, so that it makes no difference whether the
+// watermark comes in one leap or in many steps.
+func (j *Joiner) fire(t timer) {
+	id := t.id
+	s := j.imps.at(id)
+	switch {
+	case s.flags&isWaiting != 0:
+		j.impSet.Touch(id)
+		j.counts.ImpliedExposures++
+		s.flags |= isImplied
+		j.expose(id)
+		return
+	case s.flags&isExposed == 0:
+		j.counts.Unexposed++
+		j.free(id)
+		return
+	}
+	j.impSet.Touch(id)
+	if s.flags&isUnlearned != 0 {
+		j.unqueue(id)
+		j.learn(id)
+	}
+	j.closeHeads(id, t.at)
+}
+
+// closeHeads closes the heads whose windows end by now, and the impression with the last of them.
+func (j *Joiner) closeHeads(id uint32, now event.Time) {
+	s := j.imps.at(id)
+	open := false
+	for h := range j.heads {
+		st := j.state(id, h)
+		if st.flags&isClosed != 0 {
+			continue
+		}
+		if j.closeAt(s, h) > now {
+			open = true
+			continue
+		}
+		st.flags |= isClosed
+		if j.heads[h].close {
+			j.emit(j.step(id), id, h, false)
+		}
+		if st.flags&isPositive == 0 {
+			j.counts.Heads[h].Pending--
+			j.counts.Heads[h].Negative++
+			j.settle(id, h, false, 0)
+		}
+	}
+	if open {
+		j.schedule(id)
+		return
+	}
+	j.bury(id)
+}
+
+// bury forgets an impression but for its hashes.
+func (j *Joiner) bury(id uint32) {
+	s := j.imps.at(id)
+	for _, print := range [...]uint64{s.key, s.userItem} {
+		if print != 0 {
+			j.tombs.bury(print, j.watermark)
+		}
+	}
+	j.free(id)
+}
