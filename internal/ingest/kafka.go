@@ -1,0 +1,124 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rcrowley/go-metrics"
+	"go.uber.org/zap"
+
+	"recsvc/internal/event"
+)
+
+// Errors that stop a KafkaSource for good: going on would lose or repeat records, and only an operator can decide.
+var (
+	// ErrKafkaOutOfRange reports that the log no longer holds, or never held, the offset to go on from.
+	ErrKafkaOutOfRange = errors.New("offset out of range")
+	// ErrKafkaTopic reports that the topic is missing, or is not the one that the state was made from.
+	ErrKafkaTopic = errors.New("unusable topic")
+)
+
+// KafkaOptions says which topic is the log and how to reach it. A zero field takes the default named beside it.
+type KafkaOptions struct {
+	Brokers  []string // host:port of some brokers; required
+	Topic    string   // required; it must exist
+	Group    string   // consumer group of this instance alone; "recsvc". Its committed offsets are written, never followed
+	ClientID string   // shown to the brokers; "recsvc"
+
+	MaxRecordBytes int           // longer messages become dead letters, and are refused by Append; 1,000 KiB, which brokers take by default
+	BatchRecords   int           // most records in a Batch; 1024
+	Workers        int           // goroutines that decode; GOMAXPROCS
+	Timeout        time.Duration // most that one request to a broker may take; 10s
+	MaxBackoff     time.Duration // longest pause between two attempts to reach the brokers; 10s
+	Refresh        time.Duration // how often to look for new partitions; 1m
+
+	// Accept judges a decoded record by the rules that need no state, and may complete it (an event without a time).
+	// Its error, best an *event.Error, turns the record into a dead letter. Called by several goroutines; nil: all pass.
+	Accept func(*event.Record) error
+
+	Logger     *zap.Logger           // nil: silent
+	Registerer prometheus.Registerer // nil: counted, not exported
+}
+
+// kafkaName is what Kafka allows in names of topics; groups and clients are held to the same.
+var kafkaName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// withDefaults fills in what is zero and checks the rest.
+func (o KafkaOptions) withDefaults() (KafkaOptions, error) {
+	setDefault(&o.Group, "recsvc")
+	setDefault(&o.ClientID, "recsvc")
+	setDefault(&o.MaxRecordBytes, 1000<<10)
+	setDefault(&o.BatchRecords, 1024)
+	setDefault(&o.Workers, runtime.GOMAXPROCS(0))
+	setDefault(&o.Timeout, 10*time.Second)
+	setDefault(&o.MaxBackoff, 10*time.Second)
+	setDefault(&o.Refresh, time.Minute)
+	if o.Accept == nil {
+		o.Accept = func(*event.Record) error { return nil }
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return o, o.check()
+}
+
+func (o KafkaOptions) check() error {
+	if len(o.Brokers) == 0 {
+		return errors.New("kafka: Brokers is empty")
+	}
+	for _, name := range []struct{ field, value string }{{"Topic", o.Topic}, {"Group", o.Group}, {"ClientID", o.ClientID}} {
+		if !kafkaName.MatchString(name.value) {
+			return fmt.Errorf("kafka: %s %q: want 1 to 249 letters, digits, dots, underscores or dashes", name.field, name.value)
+		}
+	}
+	if o.MaxRecordBytes < 1<<10 || o.MaxRecordBytes > maxKafkaResponse/2 {
+		return fmt.Errorf("kafka: MaxRecordBytes %d: want 1 KiB to %d MiB", o.MaxRecordBytes, maxKafkaResponse>>21)
+	}
+	if o.BatchRecords < 1 || o.Workers < 1 {
+		return fmt.Errorf("kafka: BatchRecords %d and Workers %d must be positive", o.BatchRecords, o.Workers)
+	}
+	if min(o.Timeout, o.MaxBackoff, o.Refresh) < time.Millisecond {
+		return fmt.Errorf("kafka: Timeout %v, MaxBackoff %v and Refresh %v must be at least 1ms", o.Timeout, o.MaxBackoff, o.Refresh)
+	}
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Bounds on what one answer of a broker may cost, however small it was on the wire.
+const (
+	maxKafkaResponse     = 32 << 20 // bytes of one response
+	maxKafkaDecompressed = 64 << 20 // bytes of one record batch after decompression: a bomb is refused
+)
+
+// boundSarama sets what sarama and the library of its own metrics keep in package variables: the limits, and that
+// those metrics, which nobody reads, are not taken. Once, before the first client starts: they are read without a lock.
+var boundSarama = sync.OnceFunc(func() {
+	metrics.UseNilMetrics = true
+	sarama.MaxResponseSize = maxKafkaResponse
+	sarama.MaxDecompressedBatchSize = maxKafkaDecompressed
+})
+
+// saramaConfig returns what source and log have in common.
+func (o KafkaOptions) saramaConfig() *sarama.Config {
+	boundSarama()
+	c := sarama.NewConfig()
+	c.Version = sarama.V2_8_0_0 // of the protocol: brokers from 2.8 on, 4.x among them
+	c.ClientID = o.ClientID
+	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = o.Timeout, o.Timeout, o.Timeout
+	c.Metadata.Full = false // of our topic, not of the whole cluster
+	c.Metadata.Timeout = o.Timeout
+	c.Metadata.RefreshFrequency = o.Refresh
+	return c
+}
