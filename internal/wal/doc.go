@@ -1,0 +1,27 @@
+// Package wal is the embedded log: an ordered, durable sequence of opaque records in one directory.
+//
+// Records are numbered from 0 without a gap. [Log.Append] gives a batch its place in the sequence and
+// returns; one committer goroutine writes whatever has gathered with a single write(2), wakes the readers,
+// calls fdatasync(2) and wakes those who wait in [Log.Wait]. Any number of appenders so share one sync, and
+// a record can be read some tens of microseconds after it was appended, before it is durable: a reader that
+// must not run ahead of the disk asks [Log.Durable].
+//
+// What is promised:
+//
+//   - When Wait(next) returns nil, every record below next survives the loss of the process and of power.
+//   - Records come back in the order of their sequence, bit for bit, or with an error; never others in their
+//     place, never with one left out.
+//   - After a failed write or sync the log has failed for good. A second fsync after a failed one can return
+//     success for pages that the kernel has thrown away, so nothing is retried: the owner closes the log and
+//     opens it again, and what was not acknowledged may be gone or may be there.
+//
+// [Open] cuts a torn tail (the remains of a write that was under way when the machine stopped) and refuses
+// every other damage in what it reads: all headers, the size of every segment and the whole of the last one.
+// The records of older segments are checked whenever they are read, and all of them by [Log.Verify].
+//
+// What cannot be told apart is a flipped bit in the very last record of the log and a torn write of it: that
+// record is cut, and [Log.Repaired] says so.
+//
+// The layout on disk is drawn in docs/format-wal.md. Linux is what it is made for; it also runs on other
+// systems with flock(2).
+package wal

@@ -1,0 +1,223 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Log is an open log. Its methods may be called from any goroutine.
+type Log struct {
+	dir     string
+	opts    Options
+	log     int64  // see header.log
+	seed    uint32 // where the checksums start
+	repair  Repair // by Open
+	lock    *os.File
+	metrics *metrics
+	budget  *semaphore.Weighted // BufferBytes; first come, first served
+	stop    func() error        // Close, once
+
+	// Of the committer goroutine alone.
+	active File
+	spare  []byte        // buffer of the group before, to be used again
+	done   chan struct{} // closed when the committer has ended
+
+	trim sync.Mutex // one TrimBefore at a time; taken before mu
+
+	mu       sync.Mutex    // guards what follows; never held during I/O
+	work     sync.Cond     // the committer waits here for filling to get its first record, or for closed
+	filling  *group        // gathers what is appended
+	flushing *group        // being written and synced; nil when there is none
+	next     int64         // sequence of the next record appended
+	written  int64         // every record below can be read
+	durable  int64         // every record below is synced
+	segments []segment     // oldest first, the last one is active; never empty
+	grown    chan struct{} // made by a reader at the end, closed by the next write
+	closed   bool
+	err      error // why nothing more is taken: the first failure, or ErrClosed
+}
+
+// segment is one file of the log.
+type segment struct {
+	path    string
+	base    int64 // sequence of the first record
+	created int64 // ns since 1970
+	bytes   int64 // written
+}
+
+// group is what one write and one sync make durable.
+type group struct {
+	frames []byte
+	end    int64         // sequence after its last record
+	weight int64         // of the budget, still to be given back
+	count  int           // records
+	done   chan struct{} // closed when it is durable, or never will be
+}
+
+func newGroup(buf []byte) *group { return &group{frames: buf[:0], done: make(chan struct{})} }
+
+// Append gives payloads the next places in the log and returns the first of them; the others follow without
+// a gap, whatever is appended beside. They can be read within microseconds; Wait(ctx, first+len(payloads))
+// tells when they are durable.
+//
+// Append copies the payloads. It blocks while BufferBytes wait to be written, in order of arrival, and gives
+// up with ctx: then, as after every other error, none of the payloads is in the log.
+func (l *Log) Append(ctx context.Context, payloads [][]byte) (first int64, err error) {
+	size := int64(0)
+	for i, p := range payloads {
+		if len(p) > MaxRecordBytes {
+			return 0, fmt.Errorf("wal: append record %d of %d: %d bytes, at most %d: %w", i, len(payloads), len(p), MaxRecordBytes, ErrTooLarge)
+		}
+		size += int64(frameHeaderBytes + len(p))
+	}
+	weight := min(size, l.opts.BufferBytes) // a longer batch goes alone
+	if err := l.budget.Acquire(ctx, weight); err != nil {
+		return 0, fmt.Errorf("wal: append %d records: wait for room in the buffer: %w", len(payloads), err)
+	}
+	first, err = l.enqueue(payloads, size, weight)
+	if err != nil {
+		l.budget.Release(weight)
+		return 0, err
+	}
+	l.work.Signal()
+	l.metrics.pending.Add(float64(size))
+	return first, nil
+}
+
+// enqueue adds payloads, size bytes with their frames, to the filling group, which takes over weight.
+func (l *Log) enqueue(payloads [][]byte, size, weight int64) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refusal(); err != nil {
+		return 0, err
+	}
+	if len(payloads) == 0 {
+		return l.next, nil // weighs nothing
+	}
+	g, first := l.filling, l.next
+	g.frames = slices.Grow(g.frames, int(size))
+	for _, p := range payloads {
+		f := frame{sequence: l.next, payload: p}
+		if len(g.frames) == 0 {
+			f.flags = flagGroup
+		}
+		g.frames = appendFrame(g.frames, l.seed, f)
+		l.next++
+	}
+	g.count += len(payloads)
+	g.end = l.next
+	g.weight += weight
+	return first, nil
+}
+
+// refusal says why the log takes no records. The caller holds mu.
+func (l *Log) refusal() error {
+	if l.err == nil && l.closed {
+		return l.closedError()
+	}
+	return l.err
+}
+
+func (l *Log) closedError() error { return fmt.Errorf("wal: %s: %w", l.dir, ErrClosed) }
+
+// Wait blocks until every record below next is durable. Records not yet appended are waited for as well.
+// When the log has failed, or is closed, with a record below next not durable, it returns why.
+func (l *Log) Wait(ctx context.Context, next int64) error {
+	for {
+		l.mu.Lock()
+		durable, err, g := l.durable, l.err, l.filling
+		if l.flushing != nil && next <= l.flushing.end {
+			g = l.flushing
+		}
+		l.mu.Unlock()
+		if durable >= next {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-g.done:
+		case <-ctx.Done():
+			return fmt.Errorf("wal: wait for records below %d: %w", next, ctx.Err())
+		}
+	}
+}
+
+// First is the sequence of the oldest record that the log still has; Next() when it has none.
+func (l *Log) First() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segments[0].base
+}
+
+// Next is the sequence that the next record will get.
+func (l *Log) Next() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next
+}
+
+// Durable is the sequence below which every record is synced.
+func (l *Log) Durable() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.durable
+}
+
+// Err is the failure that ended the log, ErrClosed after Close, nil while it takes records.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal()
+}
+
+// Repaired says what Open cut from the end of the log. Its zero value: nothing.
+func (l *Log) Repaired() Repair { return l.repair }
+
+// Close writes and syncs what was appended, wakes all who wait and lets the directory go. nil means that every
+// record ever appended is durable. Later calls return the same.
+func (l *Log) Close() error { return l.stop() }
+
+func (l *Log) shut() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.work.Signal()
+	<-l.done
+	l.mu.Lock()
+	failure := l.err
+	if l.err == nil {
+		l.err = l.closedError()
+	}
+	l.wake()
+	l.mu.Unlock()
+	l.trim.Lock() // nothing is removed once the directory is let go
+	defer l.trim.Unlock()
+	return errors.Join(failure, l.active.Close(), l.lock.Close())
+}
+
+// wake releases everyone who waits, when l.err says why. The caller holds mu.
+func (l *Log) wake() {
+	for _, g := range []*group{l.flushing, l.filling} {
+		if g != nil {
+			close(g.done)
+		}
+	}
+	l.flushing, l.filling = nil, newGroup(nil)
+	l.wakeReaders()
+}
+
+// wakeReaders releases the readers at the end of the log. The caller holds mu.
+func (l *Log) wakeReaders() {
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
+}

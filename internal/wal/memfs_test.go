@@ -1,0 +1,187 @@
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+var errFault = errors.New("injected fault")
+
+// memFS is a disk in memory that knows what has been synced and can lose the rest. fault, if set, is asked
+// before each operation; a write that fails has written its first half.
+type memFS struct {
+	fault func(op, path string) error
+
+	mu     sync.Mutex
+	names  map[string]*memData
+	synced map[string]*memData // names as of the last SyncDir
+	torn   int                 // files that lost something in the power loss that made this disk
+}
+
+type memData struct{ data, synced []byte }
+
+func newMemFS() *memFS { return &memFS{names: map[string]*memData{}} }
+
+func (m *memFS) ask(op, path string) error {
+	if m.fault == nil {
+		return nil
+	}
+	return m.fault(op, path)
+}
+
+func (m *memFS) OpenFile(name string, flag int, _ os.FileMode) (File, error) {
+	if err := m.ask("open", name); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.names[name]
+	switch {
+	case d == nil && flag&os.O_CREATE == 0:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case d == nil:
+		d = &memData{}
+		m.names[name] = d
+	case flag&os.O_TRUNC != 0:
+		d.data = nil
+	}
+	return &memFile{m, name, d}, nil
+}
+
+func (m *memFS) Rename(from, to string) error {
+	if err := m.ask("rename", from); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.names[to] = m.names[from]
+	delete(m.names, from)
+	return nil
+}
+
+func (m *memFS) Remove(name string) error {
+	if err := m.ask("remove", name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.names, name)
+	return nil
+}
+
+func (m *memFS) List(dir string) ([]string, error) {
+	if err := m.ask("list", dir); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for path := range m.names {
+		names = append(names, filepath.Base(path))
+	}
+	return names, nil
+}
+
+func (m *memFS) SyncDir(dir string) error {
+	if err := m.ask("syncdir", dir); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.synced = maps.Clone(m.names)
+	return nil
+}
+
+// powerLoss returns what the disk may hold after the power failed: the names as they are or were at the last
+// SyncDir, of each file all that was synced, and of the rest any of the sectors.
+func (m *memFS) powerLoss(rng *rand.Rand) *memFS {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	after := newMemFS()
+	names := m.names
+	if rng.IntN(2) == 0 {
+		names = m.synced
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		d := names[name]
+		size := len(d.data)
+		if n := len(d.data) - len(d.synced); n > 0 && rng.IntN(2) == 0 {
+			size -= rng.IntN(n + 1)
+		}
+		got := make([]byte, size)
+		copy(got, d.synced)
+		for at := 0; at < size; at += sectorBytes {
+			if rng.IntN(2) == 0 {
+				copy(got[at:min(at+sectorBytes, size)], d.data[at:])
+			}
+		}
+		after.names[name] = &memData{data: got, synced: bytes.Clone(got)}
+		if !bytes.Equal(got, d.data) {
+			after.torn++
+		}
+	}
+	return after
+}
+
+type memFile struct {
+	fs   *memFS
+	name string
+	*memData
+}
+
+func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
+	if err := f.fs.ask("read", f.name); err != nil {
+		return 0, err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return bytes.NewReader(f.data).ReadAt(b, off)
+}
+
+func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
+	err := f.fs.ask("write", f.name)
+	if err != nil {
+		b = b[:len(b)/2]
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if grow := int(off) + len(b) - len(f.data); grow > 0 {
+		f.data = append(f.data, make([]byte, grow)...)
+	}
+	return copy(f.data[off:], b), err
+}
+
+func (f *memFile) Sync() error {
+	if err := f.fs.ask("sync", f.name); err != nil {
+		return err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.synced = bytes.Clone(f.data)
+	return nil
+}
+
+func (f *memFile) Truncate(size int64) error {
+	if err := f.fs.ask("truncate", f.name); err != nil {
+		return err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.data = f.data[:size]
+	return nil
+}
+
+func (f *memFile) Size() (int64, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return int64(len(f.data)), f.fs.ask("size", f.name)
+}
+
+func (f *memFile) Close() error { return f.fs.ask("close", f.name) }
