@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/zeebo/xxh3"
 
 	"recsvc/internal/event"
@@ -17,6 +18,7 @@ const (
 	sharedFeatures = 20
 	ownFeatures    = 40
 	tableBits      = 22
+	benchUsers     = 256 // so many that their items do not stay in the cache
 )
 
 // benchStore is a fakeStore whose vectors cost about what real ones do: a read of one counter pair in a slab
@@ -37,22 +39,29 @@ func newBenchStore(items int) *benchStore {
 	for i := range s.slab {
 		s.slab[i] = rng.Float32() * 100
 	}
-	for range 20 {
-		ref := ItemRef(rng.IntN(items))
-		s.recent["u1"] = append(s.recent["u1"], RecentEvent{Item: ref, Positive: true})
-		for range 40 {
-			s.similar[ref] = append(s.similar[ref], ScoredItem{Ref: ItemRef(rng.IntN(items)), Score: rng.Float64()})
-		}
+	for u := range benchUsers {
+		s.addHistory(fmt.Sprintf("u%d", u), rng)
 	}
-	for range 200 {
-		s.seen["u1"] = append(s.seen["u1"], SeenItem{Ref: ItemRef(rng.IntN(items)), Times: 3, Last: now})
-	}
-	s.liked["u1"] = []CategoryScore{{Category: "odd", Score: 3}, {Category: "even", Score: 1}}
 	rng.Shuffle(len(s.trending[""]), func(i, j int) {
 		all := s.trending[""]
 		all[i], all[j] = all[j], all[i]
 	})
 	return s
+}
+
+// addHistory gives the user 20 positives with 40 neighbours each, two categories, and 200 seen items.
+func (s *benchStore) addHistory(user string, rng *rand.Rand) {
+	for range 20 {
+		ref := ItemRef(rng.IntN(len(s.items)))
+		s.recent[user] = append(s.recent[user], RecentEvent{Item: ref, Positive: true})
+		for range 40 {
+			s.similar[ref] = append(s.similar[ref], ScoredItem{Ref: ItemRef(rng.IntN(len(s.items))), Score: rng.Float64()})
+		}
+	}
+	for range 200 {
+		s.seen[user] = append(s.seen[user], SeenItem{Ref: ItemRef(rng.IntN(len(s.items))), Times: 3, Last: now})
+	}
+	s.liked[user] = []CategoryScore{{Category: "odd", Score: 3}, {Category: "even", Score: 1}}
 }
 
 func (s *benchStore) NewQuery() Query { return &benchQuery{s: s} }
@@ -105,39 +114,63 @@ func (s *benchScorer) sum(v Vector) float32 {
 	return total
 }
 
-// BenchmarkRank is one list of 10 from about 200 candidates with 60 features each.
+// BenchmarkRank is one list from about 200 candidates with 60 features each; users take turns.
 func BenchmarkRank(b *testing.B) {
 	filter, err := CompileFilter(`item.price < 90000 && "odd" in item.categories`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, scorer := newBenchStore(100_000), newBenchScorer()
+	s, scorer, reg := newBenchStore(100_000), newBenchScorer(), prometheus.NewRegistry()
 	scene := Scene{Name: "default", Epsilon: 0.1, Budget: time.Hour, Seen: SeenPolicy{Mode: SeenDemote, Times: 2}}
-	r, err := New(s, scorer, Options{Scenes: []Scene{scene}})
+	r, err := New(s, scorer, Options{Scenes: []Scene{scene}, Registerer: reg})
 	if err != nil {
 		b.Fatal(err)
 	}
+	users := make([]string, benchUsers)
+	for u := range users {
+		users[u] = fmt.Sprintf("u%d", u)
+	}
 	for _, bc := range []struct {
-		name string
-		req  Request
+		name  string
+		users []string
+		req   Request
 	}{
-		{"known_user", Request{User: "u1", N: 10}},
-		{"filtered", Request{User: "u1", N: 10, Filter: filter}},
-		{"anonymous", Request{N: 10}},
-		{"explained", Request{User: "u1", N: 10, Explain: true}},
-		{"n_500", Request{User: "u1", N: 500}},
+		{"known_user", users, Request{N: 10}},
+		{"filtered", users, Request{N: 10, Filter: filter}},
+		{"anonymous", []string{""}, Request{N: 10}},
+		{"explained", users, Request{N: 10, Explain: true}},
+		{"n_500", users, Request{N: 500}},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			b.ReportAllocs()
-			bc.req.Now = now
+			lists, before := 0, poolSum(b, reg)
 			for b.Loop() {
-				list, err := r.Rank(b.Context(), bc.req)
-				if err != nil || len(list.Items) != bc.req.N {
+				req := bc.req
+				req.User, req.Now = bc.users[lists%len(bc.users)], now
+				list, err := r.Rank(b.Context(), req)
+				if err != nil || len(list.Items) != req.N {
 					b.Fatal(len(list.Items), err)
 				}
+				lists++
 			}
+			b.ReportMetric((poolSum(b, reg)-before)/float64(lists), "candidates/op")
 		})
 	}
+}
+
+// poolSum is the number of candidates of all lists so far.
+func poolSum(b *testing.B, reg *prometheus.Registry) float64 {
+	b.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "recsvc_rank_pool_items" {
+			return f.GetMetric()[0].GetHistogram().GetSampleSum()
+		}
+	}
+	return 0
 }
 
 // BenchmarkRankCandidates is POST /v1/rank over 100 candidates.
