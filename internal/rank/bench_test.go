@@ -211,6 +211,19 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
+// BenchmarkPick orders 200 scored candidates and fills 10 slots.
+func BenchmarkPick(b *testing.B) {
+	p := newPass(newRanker(b, newStore(0), nil))
+	rng := rand.New(rand.NewPCG(4, 4))
+	for range 200 {
+		p.candidates = append(p.candidates, candidate{scored: true, score: rng.Float32(), recall: rng.Float32()})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.choices = explore(p.choices[:0], p.sorted(), 10, 0.05, p.rng)
+	}
+}
+
 func BenchmarkFilter(b *testing.B) {
 	f, err := CompileFilter(`item.price < 100 && "sport" in item.categories`)
 	if err != nil {

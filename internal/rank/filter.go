@@ -106,9 +106,6 @@ func filterError(err error) error {
 	return &FilterError{Line: max(1, e.Line), Column: e.Column + 1, Message: e.Message}
 }
 
-// Text returns what was compiled.
-func (f *Filter) Text() string { return f.text }
-
 // Match reports whether item passes. An item of the store is to be read under its lock.
 func (f *Filter) Match(item *Item) bool { return f.match(new(filterEnv), item) }
 

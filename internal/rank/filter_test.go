@@ -138,6 +138,13 @@ func TestFilterMistakesSayWhere(t *testing.T) {
 	}
 }
 
+func TestFilterErrorShowsItsPlace(t *testing.T) {
+	_, err := CompileFilter("price < 5")
+	if want := `filter 1:1: no "price" here: fields are written item.price`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestFilterIsBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"long":  `item.a == "` + strings.Repeat("x", MaxFilterBytes) + `"`,

@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"recsvc/internal/event"
 )
 
 // Ranker makes lists. It is safe for concurrent use.
@@ -77,12 +75,6 @@ func (r *Ranker) Rank(ctx context.Context, req Request) (List, error) {
 	r.passes.Put(p)
 	return list, nil
 }
-
-// NewRequestID returns an id as Rank gives to a list, for answers that hold none.
-func (r *Ranker) NewRequestID(now event.Time) string { return r.ids.Next(now) }
-
-// HasScene reports whether a request may name scene.
-func (r *Ranker) HasScene(scene string) bool { return scene == "" || r.scenes[scene] != nil }
 
 // complete fills in what the request left open and checks the rest.
 func (r *Ranker) complete(req *Request) (*Scene, error) {
