@@ -149,9 +149,16 @@ func (j *Joiner) free(id uint32) {
 
 // renew makes an impression the newest of all.
 func (j *Joiner) renew(id uint32) {
-	j.unchain(id)
-	j.imps.at(id).seq = j.nextSeq()
-	j.chain(id)
+	s := j.imps.at(id)
+	switch {
+	case s.seq == j.seq: // just made
+	case s.newer == 0: // the newest of its chain as it is
+		s.seq = j.nextSeq()
+	default:
+		j.unchain(id)
+		s.seq = j.nextSeq()
+		j.chain(id)
+	}
 }
 
 // chain puts the newest impression at the head of its (user, item).

@@ -10,7 +10,7 @@ type list struct {
 }
 
 // enlist adds a member to the list of a request, and makes the list if it is the first. The vector and the
-// context are kept for such members as have the same ones.
+// context are kept for such members as have the same ones; the first scene that is known stands.
 func (j *Joiner) enlist(hash, scene uint64, shared Vector, context []byte) uint32 {
 	id, ok := j.byList[hash]
 	if !ok {
@@ -21,7 +21,7 @@ func (j *Joiner) enlist(hash, scene uint64, shared Vector, context []byte) uint3
 	}
 	l := j.lists.at(id)
 	l.members++
-	if scene != 0 && l.scene != scene {
+	if scene != 0 && l.scene == 0 {
 		j.listSet.Touch(id)
 		l.scene = scene
 	}

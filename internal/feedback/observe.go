@@ -157,8 +157,11 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 	}
 	j.touchRest()
 	d := draft{
-		list: hashRequest(sv.Request), base: sv.Time, scene: hashScene(sv.Scene), flags: isServed,
+		list: hashRequest(sv.Request), base: sv.Time, flags: isServed,
 		shared: shared, context: slices.Clone(j.encodeContext(sv.Context)),
+	}
+	if sv.Scene != "" {
+		d.scene = hashScene(sv.Scene)
 	}
 	if sv.User != "" {
 		d.user = hashUser(sv.User)

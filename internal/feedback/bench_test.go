@@ -1,0 +1,68 @@
+package feedback
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"recsvc/internal/event"
+)
+
+type discard struct{ steps int }
+
+func (d *discard) Learn(Step)     { d.steps++ }
+func (d *discard) Settle(Settled) {}
+
+// BenchmarkExposureAndOutcome is a pair of an exposure and its click, with a vector of 20 + 20 features, a context of
+// two keys, two heads and windows of 30 min, at 100 exposures/s: 180,000 impressions are pending throughout.
+func BenchmarkExposureAndOutcome(b *testing.B) {
+	for _, context := range []bool{false, true} {
+		b.Run(fmt.Sprintf("context=%v", context), func(b *testing.B) { benchmarkPairs(b, context) })
+	}
+}
+
+func benchmarkPairs(b *testing.B, context bool) {
+	o := two(Correct)
+	o.Heads[0].Window, o.Heads[1].Window = 30*time.Minute, 30*time.Minute
+	o.LateMemory = 30 * time.Minute // with the rest of its hour less than it takes for the requests to come round
+	j, err := New(o, &discard{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const names = 1 << 20
+	users, items, requests := make([]string, names), make([]string, names), make([]string, names)
+	for i := range names {
+		users[i], items[i], requests[i] = fmt.Sprint("user", i%9973), fmt.Sprint("item", i%4999), fmt.Sprint("request", i)
+	}
+	c := &Captured{P: []float32{0.1, 0.2}}
+	for i := range uint32(20) {
+		c.Shared.Slots = append(c.Shared.Slots, i)
+		c.Own.Slots = append(c.Own.Slots, i)
+	}
+	c.Own.Values = []float32{1, 2, 3, 4, 5}
+	exposure, outcome := event.Event{Type: exposureType}, event.Event{Type: "click"}
+	if context {
+		exposure.Context = parseContext("device:ios,city:Bern")
+	}
+	now := event.Time(time.Hour)
+	one := func(i int) {
+		now += event.Time(10 * time.Millisecond)
+		exposure.User, exposure.Item, exposure.Request = users[i%names], items[i%names], requests[i%names]
+		exposure.Time = now
+		j.Observe(&exposure, j.Match(&exposure), c)
+		outcome.User, outcome.Item, outcome.Request = exposure.User, exposure.Item, exposure.Request
+		outcome.Time = now + 1
+		j.Observe(&outcome, j.Match(&outcome), c)
+		j.Advance(now - event.Time(5*time.Second))
+	}
+	for i := range 200_000 {
+		one(i)
+	}
+	b.ReportAllocs()
+	i := 200_000
+	for b.Loop() {
+		one(i)
+		i++
+	}
+	b.ReportMetric(float64(j.Pending()), "pending")
+}

@@ -1,0 +1,310 @@
+package feedback
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+)
+
+// op is one call of a random stream. Exactly one field is set.
+type op struct {
+	event     *event.Event
+	served    *event.Served
+	watermark event.Time
+}
+
+// stream makes n calls: exposures and outcomes of few users, items and requests, out of order, some far too
+// late, with and without requests, some of them served, some repeated.
+func stream(seed uint64, n int) []op {
+	g := generator{Rand: rand.New(rand.NewPCG(seed, 1)), clock: event.Time(100 * time.Second)}
+	var ops []op
+	for len(ops) < n {
+		g.clock += event.Time(g.IntN(2000)) * event.Time(time.Millisecond)
+		if g.IntN(400) == 0 {
+			g.clock += event.Time(40 * time.Minute)
+		}
+		switch k := g.IntN(10); {
+		case k == 0:
+			ops = append(ops, op{served: g.served()})
+		case k == 1: // a list that someone else has ranked
+			e := g.event(exposureType)
+			for _, item := range g.Perm(4) {
+				next := *e
+				next.Item = fmt.Sprint("i", item)
+				ops = append(ops, op{event: &next})
+			}
+		case k < 4:
+			ops = append(ops, op{event: g.event(exposureType)})
+		default:
+			ops = append(ops, op{event: g.event([]string{"click", "click", "dwell", "dwell", "buy", "zoom"}[g.IntN(6)])})
+		}
+		if g.IntN(3) > 0 {
+			ops = append(ops, op{watermark: g.clock - event.Time(5*time.Second)})
+		}
+	}
+	return append(ops, op{watermark: g.clock + event.Time(2*time.Minute)})
+}
+
+type generator struct {
+	*rand.Rand
+	clock event.Time
+}
+
+// when returns a time: most often now, sometimes some seconds ago, rarely minutes.
+func (g *generator) when() event.Time {
+	switch k := g.IntN(12); {
+	case k < 7:
+		return g.clock
+	case k < 11:
+		return g.clock - event.Time(g.IntN(8000))*event.Time(time.Millisecond)
+	default:
+		return g.clock - event.Time(g.IntN(300))*event.Time(time.Second)
+	}
+}
+
+// request returns one of the few requests of the present minutes.
+func (g *generator) request() string {
+	return fmt.Sprint("r", int64(g.clock)/int64(50*time.Second), g.IntN(3))
+}
+
+func (g *generator) context() event.Attributes {
+	return []event.Attributes{nil, nil, parseContext("tab:1"), parseContext("tab:2,city:Bern"), parseContext("zoom:3")}[g.IntN(5)]
+}
+
+func (g *generator) event(kind string) *event.Event {
+	e := &event.Event{Type: kind, User: fmt.Sprint("u", g.IntN(2)), Item: fmt.Sprint("i", g.IntN(4)), Time: g.when(), Context: g.context()}
+	if g.IntN(3) > 0 {
+		e.Request = g.request()
+	}
+	if g.IntN(2) > 0 {
+		e.Position = int32(g.IntN(4))
+	}
+	if g.IntN(3) == 0 {
+		e.Propensity = float64(1+g.IntN(10)) / 10
+	}
+	if kind == "dwell" {
+		e.Value, e.HasValue = float64(g.IntN(30)), true
+	}
+	return e
+}
+
+func (g *generator) served() *event.Served {
+	s := &event.Served{
+		Request: g.request(), User: []string{"", "u0", "u1"}[g.IntN(3)], Scene: []string{"", "home", "live"}[g.IntN(3)],
+		Time: g.when(), Context: g.context(),
+	}
+	for range 1 + g.IntN(3) {
+		s.Items = append(s.Items, event.ServedItem{Item: fmt.Sprint("i", g.IntN(4)), Propensity: float64(g.IntN(5)) / 4})
+	}
+	return s
+}
+
+// streamOptions returns a configuration by number.
+func streamOptions(n int) Options {
+	least := 15.0
+	delay := []Delay{Correct, Close}
+	return Options{
+		Heads: []HeadOptions{
+			{Name: "click", Positive: []Label{{Type: "click"}}, Window: 30 * time.Second, Delay: delay[n&1], Examination: ExaminePBM},
+			{Name: "dwell", Positive: []Label{{Type: "dwell", Min: &least}, {Type: "buy"}}, Window: time.Minute, Delay: delay[n>>1&1]},
+			{Name: "buy", Positive: []Label{{Type: "buy"}}, Window: 10 * time.Second, Delay: delay[n>>2&1], Examination: ExamineSoft},
+		},
+		LateMemory:       time.Minute,
+		Positions:        []float64{0.9, 0.5},
+		ScenePositions:   map[string][]float64{"home": {0.7, 0.6, 0.3}},
+		ShownClip:        float64(n>>3&1) * 4,
+		ServedIsExposure: map[string]bool{"live": true},
+	}
+}
+
+func (r *rig) apply(o op) Match {
+	var m Match
+	switch {
+	case o.event != nil:
+		m = r.observe(o.event)
+	case o.served != nil:
+		r.serve(o.served)
+	default:
+		r.j.Advance(o.watermark)
+	}
+	return m
+}
+
+func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
+	for seed := range uint64(24) {
+		t.Run(fmt.Sprint("stream ", seed), func(t *testing.T) {
+			o := streamOptions(int(seed))
+			r, w := newRig(t, o), newTwin(o)
+			r.wide = true
+			captures := 0
+			for i, op := range stream(seed, 3000) {
+				var tm twinMatch
+				if op.event != nil {
+					tm = w.match(op.event)
+					if tm.capture {
+						captures++
+					}
+					w.observe(op.event, tm, captures)
+				} else if op.served != nil {
+					w.served(op.served, captures+1)
+					captures += len(op.served.Items)
+				} else {
+					w.advance(op.watermark)
+				}
+				m := r.apply(op)
+				r.check()
+				if op.event != nil && (m.Joined != (tm.s != nil) || m.Capture != tm.capture || m.Late != tm.late ||
+					m.Duplicate != tm.duplicate || m.Position != tm.position || showContext(m.Context) != tm.context) {
+					t.Fatalf("call %d, %+v: match %+v, twin %+v", i, *op.event, m, tm)
+				}
+				if !slices.Equal(r.log, w.log) {
+					t.Fatalf("call %d, %+v: logs differ: %s", i, op, firstDifference(r.log, w.log))
+				}
+				r.log, w.log = r.log[:0], w.log[:0]
+				if r.j.Pending() != len(w.all) {
+					t.Fatalf("call %d: %d pending, twin %d", i, r.j.Pending(), len(w.all))
+				}
+			}
+			if n := r.j.Pending(); n != 0 {
+				t.Errorf("%d pending after the closing tick", n)
+			}
+			compareTally(t, r.j.Counters(), w)
+		})
+	}
+}
+
+func firstDifference(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("line %d: %q, twin %q", i, a[i], b[i])
+		}
+	}
+	return fmt.Sprintf("joiner %q, twin %q", a, b)
+}
+
+func compareTally(t *testing.T, c Counters, w *twin) {
+	t.Helper()
+	want := map[string]int{
+		"captured late": int(c.CapturedLate), "duplicate exposure": int(c.DuplicateExposures), "unexposed": int(c.Unexposed),
+		"implied": int(c.ImpliedExposures - c.CapturedLate),
+	}
+	for _, h := range c.Heads {
+		want[h.Name+" positive"] = int(h.Positive)
+		want[h.Name+" negative"] = int(h.Negative)
+		want[h.Name+" late"] = int(h.LateOutcomes)
+		want[h.Name+" duplicate"] = int(h.DuplicateOutcomes)
+	}
+	if !reflect.DeepEqual(want, w.tally) || int(c.Exposures) != w.exposures {
+		t.Errorf("%d exposures, %v\ntwin %d, %v", c.Exposures, want, w.exposures, w.tally)
+	}
+	for what, n := range want {
+		if n == 0 {
+			t.Errorf("the stream has no %q: it proves nothing about that", what)
+		}
+	}
+}
+
+// store is what a checkpoint holds.
+type store map[string]stored
+
+type stored struct {
+	value []byte
+	sum   dirty.Sum
+}
+
+func (s store) sink(key, value []byte, sum dirty.Sum) {
+	if value == nil {
+		delete(s, string(key))
+		return
+	}
+	s[string(key)] = stored{slices.Clone(value), sum}
+}
+
+func cutAll(j *Joiner, s store) {
+	for _, set := range j.Sets() {
+		set.Cut(s.sink)
+	}
+}
+
+// flushSome flushes some entries and reports whether the cut is complete.
+func flushSome(j *Joiner, n int) bool {
+	done := true
+	for _, set := range j.Sets() {
+		done = set.Flush(n) && done
+	}
+	return done
+}
+
+func digests(j *Joiner) (out []string) {
+	for _, set := range j.Sets() {
+		out = append(out, fmt.Sprintf("%d entries %x", set.Count(), set.Digest()))
+	}
+	return out
+}
+
+// load returns a rig that starts from s, in random order of its entries.
+func load(t testing.TB, o Options, s store, captures int) *rig {
+	t.Helper()
+	r := newRig(t, o)
+	r.wide = true
+	r.captures = captures
+	for key, e := range s {
+		if err := r.j.Load([]byte(key), e.value, e.sum); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.j.EndLoad(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAJoinerThatWasSavedAndLoadedAtAnyPointDoesWhatOneThatNeverStoppedDoes(t *testing.T) {
+	for seed := range uint64(16) {
+		t.Run(fmt.Sprint("stream ", seed), func(t *testing.T) {
+			o := streamOptions(int(seed))
+			g := rand.New(rand.NewPCG(seed, 2))
+			ops := stream(seed, 3000)
+			whole, r := newRig(t, o), newRig(t, o)
+			whole.wide, r.wide = true, true
+			disk := store{}
+			for i := 0; i < len(ops); {
+				cutAll(r.j, disk)
+				saved, captures := i, r.captures
+				wholeLog := whole.log
+				for done := false; !done && i < len(ops); i++ { // the cut is flushed while the stream goes on
+					r.apply(ops[i])
+					whole.apply(ops[i])
+					done = flushSome(r.j, g.IntN(3))
+				}
+				for !flushSome(r.j, 100) {
+				}
+				again := load(t, o, disk, captures)
+				for _, o := range ops[saved:i] {
+					again.apply(o)
+				}
+				again.check()
+				if got, want := again.log, whole.log[len(wholeLog):]; !slices.Equal(got, want) {
+					t.Fatalf("calls %d to %d: %s", saved, i, firstDifference(got, want))
+				}
+				r = again
+				r.log = nil
+			}
+			for _, x := range []*rig{whole, r} {
+				cutAll(x.j, disk)
+				for !flushSome(x.j, 100) {
+				}
+			}
+			if got, want := digests(r.j), digests(whole.j); !slices.Equal(got, want) {
+				t.Errorf("digests %s; never stopped: %s", strings.Join(got, ", "), strings.Join(want, ", "))
+			}
+		})
+	}
+}
