@@ -58,12 +58,15 @@ func checkLeaks(t *testing.T) {
 	}
 }
 
-// makeTopic creates a topic with a name of its own.
+// makeTopic creates a topic with a name of its own. It keeps everything: the tests' records are old by their own
+// timestamps, and a real broker would remove them after half a minute.
 func makeTopic(t *testing.T, brokers []string, partitions int32) string {
 	t.Helper()
 	topic := "test-" + strings.ToLower(rand.Text())
+	forever := "-1"
 	withAdmin(t, brokers, func(admin sarama.ClusterAdmin) error {
-		return admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}, false)
+		return admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1,
+			ConfigEntries: map[string]*string{"retention.ms": &forever}}, false)
 	})
 	return topic
 }
@@ -89,7 +92,7 @@ func testOptions(brokers []string, topic string) KafkaOptions {
 	return o
 }
 
-// appendTo opens a log on the topic for the length of the test.
+// openKafkaLog opens a log on the topic for the length of the test.
 func openKafkaLog(t *testing.T, o KafkaOptions) *KafkaLog {
 	t.Helper()
 	log, err := NewKafkaLog(o)

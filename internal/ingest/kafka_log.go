@@ -68,11 +68,13 @@ func (l *KafkaLog) Append(ctx context.Context, recs []event.Record) (event.Curso
 // Wait implements Log. Nothing is left to wait for: Append has.
 func (l *KafkaLog) Wait(ctx context.Context, _ event.Cursor) error { return ctx.Err() }
 
-// Close waits for what is being sent and lets go of the brokers. Appends after it fail with ErrKafkaClosed.
+// Close waits for what is being sent and lets go of the brokers. Appends after it
+// fail with ErrKafkaClosed; a second Close does nothing.
 func (l *KafkaLog) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	producer, client := l.producer, l.client
+	l.producer, l.client = nil, nil
 	l.mu.Unlock()
 	if producer == nil {
 		return nil

@@ -89,11 +89,11 @@ func kafkaLetter(msg *sarama.ConsumerMessage, err error) *event.DeadLetter {
 // message is the inverse of decode. What belongs to one person has one key, so that it keeps its order: a served list
 // and the events that it causes. Ticks and controls go to the partition that the record names.
 func message(topic string, rec *event.Record) (*sarama.ProducerMessage, error) {
-	msg := &sarama.ProducerMessage{Topic: topic, Value: sarama.ByteEncoder(event.AppendJSON(nil, rec))}
 	key, err := messageKey(rec)
 	if err != nil {
 		return nil, err
 	}
+	msg := &sarama.ProducerMessage{Topic: topic, Value: sarama.ByteEncoder(event.AppendJSON(nil, rec))}
 	if key != "" {
 		msg.Key = sarama.StringEncoder(key)
 	} else {

@@ -190,7 +190,7 @@ func explain(err error) error {
 	case errors.Is(err, sarama.ErrOffsetOutOfRange) && !errors.Is(err, ErrKafkaOutOfRange):
 		return fmt.Errorf("%w: %w", ErrKafkaOutOfRange, err)
 	case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
-		return fmt.Errorf("%w: it does not exist: create it, with as many partitions as it will ever need", ErrKafkaTopic)
+		return fmt.Errorf("%w: it does not exist: create it, with as many partitions as it will ever need: %w", ErrKafkaTopic, err)
 	}
 	return err
 }
