@@ -39,6 +39,16 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	l := newLog(dir, lock, opts)
+	if err := l.load(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	go l.commit()
+	return l, nil
+}
+
+// newLog returns a log that has yet to load its directory.
+func newLog(dir string, lock *os.File, opts Options) *Log {
 	l := &Log{
 		dir: dir, opts: opts, lock: lock,
 		metrics: newMetrics(opts.Registerer),
@@ -48,11 +58,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l.work.L = &l.mu
 	l.stop = sync.OnceValue(l.shut)
-	if err := l.load(); err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	go l.commit()
-	return l, nil
+	return l
 }
 
 func makeDir(dir string, files FS) error {

@@ -260,3 +260,43 @@ func TestVersion1StaysReadable(t *testing.T) {
 	l := mustOpen(t, old, Options{})
 	samePayloads(t, mustRead(t, l, 0), append(group, []byte("second group")))
 }
+
+// A process may end between write and sync. Whoever opens the log next reads what it wrote, and must be able
+// to rely on it.
+func TestWhatOpenFindsIsDurable(t *testing.T) {
+	dir, files := t.TempDir(), newMemFS()
+	l := mustOpen(t, dir, Options{FS: files})
+	files.fault = func(op, _ string) error {
+		if op == "sync" {
+			return errFault
+		}
+		return nil
+	}
+	if _, err := l.Append(t.Context(), [][]byte{[]byte("written, not synced")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); !errors.Is(err, errFault) {
+		t.Fatal(err)
+	}
+	files.fault = nil
+	l = mustOpen(t, dir, Options{FS: files})
+	durable := l.Durable()
+	mustClose(t, l)
+	for seed := range uint64(20) {
+		l := mustOpen(t, dir, Options{FS: files.powerLoss(rand.New(rand.NewPCG(seed, 14)))})
+		if durable != 1 || l.Next() != durable {
+			t.Fatalf("%d records were durable, %d are there after a power loss", durable, l.Next())
+		}
+		mustClose(t, l)
+	}
+}
+
+func TestAWholeRecordOutOfSequenceIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	written(t, dir, Options{}, [][]byte{[]byte("one"), []byte("two")})
+	path := segmentFiles(t, dir)[0]
+	b := mustReadFile(t, path)
+	second := b[headerBytes+frameHeaderBytes+3:]
+	mustWriteFile(t, path, append(b, second...)) // record 1 twice
+	mustRefuse(t, dir, path, int64(len(b)), int64(len(b)))
+}
