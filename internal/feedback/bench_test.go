@@ -13,15 +13,20 @@ type discard struct{ steps int }
 func (d *discard) Learn(Step)     { d.steps++ }
 func (d *discard) Settle(Settled) {}
 
-// BenchmarkExposureAndOutcome is a pair of an exposure and its click, with a vector of 20 + 20 features, a context of
-// two keys, two heads and windows of 30 min, at 100 exposures/s: 180,000 impressions are pending throughout.
+// BenchmarkExposureAndOutcome is a pair of an exposure and its click, and the closing of an earlier one: vectors of
+// 20 + 20 features, a context of two keys or none, two heads with windows of 30 min. How many impressions are pending
+// follows from the rate, and with it how much of the work is waiting for memory.
 func BenchmarkExposureAndOutcome(b *testing.B) {
-	for _, context := range []bool{false, true} {
-		b.Run(fmt.Sprintf("context=%v", context), func(b *testing.B) { benchmarkPairs(b, context) })
+	for _, perSecond := range []int{5, 100} {
+		for _, context := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d_per_second/context=%v", perSecond, context), func(b *testing.B) {
+				benchmarkPairs(b, perSecond, context)
+			})
+		}
 	}
 }
 
-func benchmarkPairs(b *testing.B, context bool) {
+func benchmarkPairs(b *testing.B, perSecond int, context bool) {
 	o := two(Correct)
 	o.Heads[0].Window, o.Heads[1].Window = 30*time.Minute, 30*time.Minute
 	o.LateMemory = 30 * time.Minute // with the rest of its hour less than it takes for the requests to come round
@@ -46,7 +51,7 @@ func benchmarkPairs(b *testing.B, context bool) {
 	}
 	now := event.Time(time.Hour)
 	one := func(i int) {
-		now += event.Time(10 * time.Millisecond)
+		now += event.Time(time.Second) / event.Time(perSecond)
 		exposure.User, exposure.Item, exposure.Request = users[i%names], items[i%names], requests[i%names]
 		exposure.Time = now
 		j.Observe(&exposure, j.Match(&exposure), c)

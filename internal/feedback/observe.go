@@ -41,7 +41,8 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 		}
 		return
 	case id == 0:
-		id = j.create(j.draftOf(e, m, c, 0))
+		d := j.draftOf(e, m, c, 0)
+		id = j.create(&d)
 	default:
 		j.impSet.Touch(id)
 		j.adopt(id, m)
@@ -67,8 +68,8 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 }
 
 // draftOf drafts the impression of an event that belongs to none.
-func (j *Joiner) draftOf(e *event.Event, m *Match, c *Captured, flags uint8) *draft {
-	return &draft{
+func (j *Joiner) draftOf(e *event.Event, m *Match, c *Captured, flags uint8) draft {
+	return draft{
 		user: m.user, userItem: m.userItem, list: m.list, key: m.key,
 		base: e.Time, position: e.Position, propensity: e.Propensity, flags: flags,
 		shared: c.Shared, own: c.Own, p: c.P, context: j.encodeContext(e.Context),
@@ -84,7 +85,8 @@ func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
 			}
 		}
 	case id == 0:
-		id = j.create(j.draftOf(e, m, c, isWaiting))
+		d := j.draftOf(e, m, c, isWaiting)
+		id = j.create(&d)
 		j.label(id, e, m.rules)
 		j.schedule(id)
 	case j.imps.at(id).flags&isExposed != 0:

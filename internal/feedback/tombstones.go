@@ -56,10 +56,7 @@ func (t *tombstones) has(print uint64, now event.Time) bool {
 // bury remembers print. now never decreases from call to call.
 func (t *tombstones) bury(print uint64, now event.Time) {
 	h := hourOf(now)
-	if last, ok := t.hours[print]; ok && last == h {
-		return
-	}
-	t.hours[print] = h
+	t.hours[print] = h // a page may hold a print twice: dearer to look for than to keep
 	id := t.openPage(h)
 	t.set.Touch(id)
 	p := t.pages.at(id)
