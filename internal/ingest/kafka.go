@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"sync"
 	"time"
 
@@ -33,7 +32,7 @@ type KafkaOptions struct {
 
 	MaxRecordBytes int           // longer messages become dead letters, and are refused by Append; 1,000 KiB, which brokers take by default
 	BatchRecords   int           // most records in a Batch; 1024
-	Workers        int           // goroutines that decode; GOMAXPROCS
+	Workers        int           // goroutines that decode, for each partition; 2
 	Timeout        time.Duration // most that one request to a broker may take; 10s
 	MaxBackoff     time.Duration // longest pause between two attempts to reach the brokers; 10s
 	Refresh        time.Duration // how often to look for new partitions; 1m
@@ -42,6 +41,7 @@ type KafkaOptions struct {
 	// Its error, best an *event.Error, turns the record into a dead letter. Called by several goroutines; nil: all pass.
 	Accept func(*event.Record) error
 
+	Metrics    *Metrics              // counts refusals, shared with the intake; nil: its own, not exported
 	Logger     *zap.Logger           // nil: silent
 	Registerer prometheus.Registerer // nil: counted, not exported
 }
@@ -55,12 +55,15 @@ func (o KafkaOptions) withDefaults() (KafkaOptions, error) {
 	setDefault(&o.ClientID, "recsvc")
 	setDefault(&o.MaxRecordBytes, 1000<<10)
 	setDefault(&o.BatchRecords, 1024)
-	setDefault(&o.Workers, runtime.GOMAXPROCS(0))
+	setDefault(&o.Workers, 2)
 	setDefault(&o.Timeout, 10*time.Second)
 	setDefault(&o.MaxBackoff, 10*time.Second)
 	setDefault(&o.Refresh, time.Minute)
 	if o.Accept == nil {
 		o.Accept = func(*event.Record) error { return nil }
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

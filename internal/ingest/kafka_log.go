@@ -27,6 +27,8 @@ type KafkaLog struct {
 	sending  sync.WaitGroup // Appends that use the producer, those given up by their callers too
 }
 
+var _ Log = (*KafkaLog)(nil)
+
 // NewKafkaLog checks the options. It does not reach out to a broker: the first Append does.
 func NewKafkaLog(opts KafkaOptions) (*KafkaLog, error) {
 	opts, err := opts.withDefaults()

@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 
 	"github.com/IBM/sarama"
@@ -25,11 +25,22 @@ type kafkaDecoder struct {
 	opts *KafkaOptions
 }
 
+// batch decodes a run of messages.
+func (d *kafkaDecoder) batch(msgs []*sarama.ConsumerMessage) (*Batch, error) {
+	recs := make([]event.Record, len(msgs))
+	for i, msg := range msgs {
+		d.decode(msg, &recs[i])
+	}
+	d.opts.Metrics.decoded(&d.json.Counts)
+	return &Batch{Records: recs}, nil
+}
+
 // decode fills rec from msg. What cannot be a record of its kind becomes a dead letter in the same place of the log:
 // the offset is accounted for and the stream goes on. Strings of rec alias msg.
 func (d *kafkaDecoder) decode(msg *sarama.ConsumerMessage, rec *event.Record) {
 	if err := d.record(msg, rec); err != nil {
-		*rec = event.Record{Kind: event.KindDeadLetter, DeadLetter: kafkaLetter(msg, err)}
+		d.opts.Metrics.reject(err)
+		*rec = kafkaLetter(msg, err)
 		d.stamp(msg, rec)
 	}
 }
@@ -70,20 +81,10 @@ func messageKind(msg *sarama.ConsumerMessage) (event.Kind, error) {
 }
 
 // kafkaLetter keeps the start of the bytes in a copy: the message's whole batch must not stay in memory with it.
-func kafkaLetter(msg *sarama.ConsumerMessage, err error) *event.DeadLetter {
-	letter := &event.DeadLetter{
-		Source: "kafka:" + msg.Topic,
-		Reason: "refused",
-		Detail: err.Error(),
-		Place:  fmt.Sprintf("%s/%d/%d", msg.Topic, msg.Partition, msg.Offset),
-		Bytes:  append([]byte(nil), msg.Value[:min(len(msg.Value), event.MaxDeadLetterBytes)]...),
-		Size:   int64(len(msg.Value)),
-	}
-	var refusal *event.Error
-	if errors.As(err, &refusal) {
-		letter.Reason = refusal.Reason
-	}
-	return letter
+func kafkaLetter(msg *sarama.ConsumerMessage, err error) event.Record {
+	place := fmt.Sprintf("%s/%d/%d", msg.Topic, msg.Partition, msg.Offset)
+	text := bytes.Clone(msg.Value[:min(len(msg.Value), event.MaxDeadLetterBytes)])
+	return letterRecord("kafka:"+msg.Topic, place, text, int64(len(msg.Value)), err)
 }
 
 // message is the inverse of decode. What belongs to one person has one key, so that it keeps its order: a served list

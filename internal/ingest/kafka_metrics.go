@@ -8,7 +8,6 @@ import (
 // kafkaMetrics are those of a KafkaSource.
 type kafkaMetrics struct {
 	records   prometheus.Counter // delivered, dead letters among them
-	dead      prometheus.Counter
 	failures  prometheus.Counter
 	sessions  prometheus.Counter
 	connected prometheus.Gauge
@@ -25,10 +24,6 @@ func newKafkaMetrics(reg prometheus.Registerer, lag func() float64) *kafkaMetric
 			Name: "recsvc_kafka_records_total",
 			Help: "Messages read from the topic.",
 		}),
-		dead: with.NewCounter(prometheus.CounterOpts{
-			Name: "recsvc_kafka_dead_letters_total",
-			Help: "Messages among them that could not be decoded or were refused.",
-		}),
 		failures: with.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_kafka_failures_total",
 			Help: "Errors of the consumer: brokers out of reach, lost sessions, bad answers.",
@@ -42,9 +37,4 @@ func newKafkaMetrics(reg prometheus.Registerer, lag func() float64) *kafkaMetric
 			Help: "1 while a session with the consumer group is up.",
 		}),
 	}
-}
-
-func (m *kafkaMetrics) count(records, dead int) {
-	m.records.Add(float64(records))
-	m.dead.Add(float64(dead))
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/IBM/sarama"
-
-	"recsvc/internal/event"
 )
 
 // kafkaPosition is where the source stands in one partition.
@@ -85,14 +83,4 @@ func (s *KafkaSource) fence(partition int32, batch *Batch) *Batch {
 	}
 	batch.Records = batch.Records[i:]
 	return batch
-}
-
-func countLetters(records []event.Record) int {
-	n := 0
-	for i := range records {
-		if records[i].Kind == event.KindDeadLetter {
-			n++
-		}
-	}
-	return n
 }

@@ -13,7 +13,6 @@ import (
 type kafkaHandler struct {
 	source  *KafkaSource
 	client  sarama.Client
-	pool    *decodePool
 	out     chan<- *Batch
 	backoff *backoff
 }
@@ -73,47 +72,37 @@ func (h *kafkaHandler) position(topic string, partition int32) (int64, error) {
 // Cleanup implements sarama.ConsumerGroupHandler.
 func (h *kafkaHandler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
-// ConsumeClaim delivers one partition until the session ends. A goroutine gathers chunks of messages and hands them to
-// the decoders; this one passes the batches on in order. It returns only when both are done, so that no batch of an old
-// session can be delivered beside a new one.
+// ConsumeClaim delivers one partition until the session ends. It returns only when nothing of it is under way any more,
+// so that no batch of an old session can be delivered beside a new one.
 func (h *kafkaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	h.source.claimed(claim)
-	ctx, cancel := context.WithCancel(session.Context())
-	chunks := make(chan *kafkaChunk, 2)
-	go func() {
-		defer close(chunks)
-		h.gather(ctx, claim, chunks)
-	}()
-	for chunk := range chunks {
-		if !h.deliver(ctx, session, claim, chunk) {
-			break
-		}
-	}
-	cancel()
-	for range chunks { //nolint:revive // wait for gather to end
-	}
+	_ = pipeline[[]*sarama.ConsumerMessage, *Batch]{
+		workers: h.source.opts.Workers,
+		produce: func(ctx context.Context, emit func([]*sarama.ConsumerMessage) error) error {
+			return h.gather(ctx, claim, emit)
+		},
+		worker: func() func([]*sarama.ConsumerMessage) (*Batch, error) {
+			decoder := &kafkaDecoder{opts: &h.source.opts}
+			return decoder.batch
+		},
+		consume: func(b *Batch) error { return h.deliver(session, claim, b) },
+	}.run(session.Context()) // it ends with the session, for a reason that Run knows
 	return nil
 }
 
 // gather cuts the stream of messages into chunks: as many as are there, so that a quiet stream is not kept waiting and
 // a busy one is not handled message by message.
-func (h *kafkaHandler) gather(ctx context.Context, claim sarama.ConsumerGroupClaim, chunks chan<- *kafkaChunk) {
+func (h *kafkaHandler) gather(ctx context.Context, claim sarama.ConsumerGroupClaim, emit func([]*sarama.ConsumerMessage) error) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case msg, ok := <-claim.Messages():
 			if !ok {
-				return
+				return nil
 			}
-			chunk := &kafkaChunk{messages: h.fill(claim, msg), done: make(chan struct{})}
-			if !h.pool.submit(ctx, chunk) {
-				return
-			}
-			select {
-			case chunks <- chunk:
-			case <-ctx.Done():
-				return
+			if err := emit(h.fill(claim, msg)); err != nil {
+				return err
 			}
 		}
 	}
@@ -138,27 +127,19 @@ func (h *kafkaHandler) fill(claim sarama.ConsumerGroupClaim, first *sarama.Consu
 	return messages
 }
 
-// deliver waits for a chunk to be decoded and for the receiver to take it. False: the session is over.
-func (h *kafkaHandler) deliver(ctx context.Context, session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim, chunk *kafkaChunk) bool {
-	select {
-	case <-chunk.done:
-	case <-ctx.Done():
-		return false
-	}
-	batch := h.source.fence(claim.Partition(), chunk.batch)
-	if len(batch.Records) == 0 {
-		return true
-	}
-	last := batch.Records[len(batch.Records)-1].Offset // read before the receiver owns the batch
-	dead := countLetters(batch.Records)
+// deliver waits for the receiver to take a batch.
+func (h *kafkaHandler) deliver(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim, batch *Batch) error {
+	batch = h.source.fence(claim.Partition(), batch)
 	n := len(batch.Records)
-	select {
-	case h.out <- batch:
-	case <-ctx.Done():
-		return false
+	if n == 0 {
+		return nil
 	}
-	h.source.delivered(claim.Partition(), last+1)
-	h.source.metrics.count(n, dead)
-	session.MarkOffset(claim.Topic(), claim.Partition(), last+1, "")
-	return true
+	next := batch.Records[n-1].Offset + 1 // once sent, the batch is the receiver's
+	if err := send(session.Context(), h.out, batch); err != nil {
+		return err
+	}
+	h.source.delivered(claim.Partition(), next)
+	h.source.metrics.records.Add(float64(n))
+	session.MarkOffset(claim.Topic(), claim.Partition(), next, "")
+	return nil
 }

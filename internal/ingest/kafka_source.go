@@ -57,6 +57,8 @@ func (s KafkaStatus) Lag() int64 {
 	return lag
 }
 
+var _ Source = (*KafkaSource)(nil)
+
 // NewKafkaSource checks the options. It does not reach out to a broker.
 func NewKafkaSource(opts KafkaOptions) (*KafkaSource, error) {
 	opts, err := opts.withDefaults()
@@ -140,8 +142,6 @@ func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *b
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	pool := newDecodePool(s.opts)
-	defer pool.close()
 	var watch sync.WaitGroup
 	watch.Go(func() { s.watchErrors(group.Errors(), cancel) })
 	defer func() {
@@ -149,7 +149,7 @@ func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *b
 		watch.Wait()
 	}()
 
-	handler := &kafkaHandler{source: s, client: client, pool: pool, out: out, backoff: backoff}
+	handler := &kafkaHandler{source: s, client: client, out: out, backoff: backoff}
 	for ctx.Err() == nil {
 		if err := group.Consume(ctx, []string{s.opts.Topic}, handler); err != nil && ctx.Err() == nil {
 			return err
