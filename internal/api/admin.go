@@ -1,0 +1,179 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"recsvc/internal/event"
+	"recsvc/internal/ingest"
+)
+
+func (a *API) getStatus(w *response, _ *http.Request) error {
+	s := a.rooms.Engine.Status()
+	s.Version = a.opts.Version
+	if s.Sources == nil {
+		s.Sources = []Source{}
+	}
+	if s.Models == nil {
+		s.Models = []ModelStatus{}
+	}
+	return w.json(http.StatusOK, &s)
+}
+
+func (a *API) postCheckpoint(w *response, r *http.Request) error {
+	a.audit(w, r)
+	done, err := a.rooms.Engine.Checkpoint(r.Context())
+	if err != nil {
+		return err
+	}
+	return w.json(http.StatusOK, done)
+}
+
+// audit leaves a line for every change that an administrator makes.
+func (a *API) audit(w *response, r *http.Request) {
+	a.log.Info("admin request", zap.String("request_id", w.id), zap.String("key", w.key), zap.String("remote", r.RemoteAddr),
+		zap.String("method", r.Method), zap.String("path", r.URL.Path))
+}
+
+func (a *API) snapshots() (Snapshots, error) {
+	if a.rooms.Snapshots == nil {
+		return nil, fmt.Errorf("snapshots: %w", ErrUnavailable)
+	}
+	return a.rooms.Snapshots, nil
+}
+
+func (a *API) getSnapshots(w *response, r *http.Request) error {
+	room, err := a.snapshots()
+	if err != nil {
+		return err
+	}
+	list, err := room.List(r.Context())
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].complete()
+	}
+	return w.json(http.StatusOK, SnapshotList{Snapshots: append([]Snapshot{}, list...)})
+}
+
+func (a *API) postSnapshot(w *response, r *http.Request) error {
+	room, err := a.snapshots()
+	if err != nil {
+		return err
+	}
+	var in SnapshotRequest
+	if err := a.decode(w, r, &in, true); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(in.Note) > 1000 {
+		return badParam("note", "must not be longer than 1000 characters")
+	}
+	a.audit(w, r)
+	s, err := room.Create(r.Context(), in.Note)
+	if err != nil {
+		return err
+	}
+	s.complete()
+	w.Header().Set("Location", "/admin/v1/snapshots/"+s.ID)
+	return w.json(http.StatusCreated, &s)
+}
+
+func (a *API) getSnapshot(w *response, r *http.Request) error {
+	room, id, err := a.snapshot(r)
+	if err != nil {
+		return err
+	}
+	s, err := room.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	s.complete()
+	return w.json(http.StatusOK, &s)
+}
+
+func (a *API) deleteSnapshot(w *response, r *http.Request) error {
+	room, id, err := a.snapshot(r)
+	if err != nil {
+		return err
+	}
+	a.audit(w, r)
+	if err := room.Delete(r.Context(), id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) postRestore(w *response, r *http.Request) error {
+	room, id, err := a.snapshot(r)
+	if err != nil {
+		return err
+	}
+	a.audit(w, r)
+	model, err := room.Restore(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return w.json(http.StatusOK, Restored{Snapshot: id, Model: model})
+}
+
+// snapshot finds the room and a snapshot's id that is safe to use in a file's name.
+func (a *API) snapshot(r *http.Request) (room Snapshots, id string, err error) {
+	if room, err = a.snapshots(); err != nil {
+		return nil, "", err
+	}
+	if id, err = pathID(r, "id"); err != nil {
+		return nil, "", err
+	}
+	fits := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
+	}
+	if len(id) > 128 || id[0] == '.' || strings.IndexFunc(id, func(c rune) bool { return !fits(c) }) >= 0 {
+		return nil, "", badParam("id", "is no snapshot's id")
+	}
+	return room, id, nil
+}
+
+// complete turns absent lists into empty ones.
+func (s *Snapshot) complete() {
+	if s.Models == nil {
+		s.Models = []string{}
+	}
+	if s.Metrics == nil {
+		s.Metrics = map[string]map[string]Metrics{}
+	}
+}
+
+func (a *API) getDeadLetters(w *response, r *http.Request) error {
+	q := readQuery(r)
+	n, before := q.count("n", 100, 10_000), q.count("before", 0, math.MaxInt)
+	if q.err != nil {
+		return q.err
+	}
+	out := DeadLetterList{DeadLetters: []DeadLetter{}}
+	if a.rooms.DeadLetters != nil {
+		for _, l := range a.rooms.DeadLetters.List(int64(before), n) {
+			out.DeadLetters = append(out.DeadLetters, deadLetter(&l))
+		}
+	}
+	return w.json(http.StatusOK, &out)
+}
+
+func deadLetter(l *ingest.Letter) DeadLetter {
+	out := DeadLetter{
+		Seq: l.Seq, Source: l.Source, Reason: l.Reason, Detail: l.Detail, Place: l.Place, Received: l.Received, Size: l.Size,
+		Cursor: event.Cursor{{Partition: l.Partition, Offset: l.Offset}}.String(),
+	}
+	if utf8.Valid(l.Bytes) {
+		out.Text = string(l.Bytes)
+	} else {
+		out.Bytes = l.Bytes
+	}
+	return out
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"recsvc/internal/event"
+	"recsvc/internal/ingest"
+	"recsvc/internal/rank"
+)
+
+// What rooms may answer with, wrapped or bare. Their text is shown to the client.
+var (
+	// ErrNotFound: there is no such thing. 404.
+	ErrNotFound = errors.New("not found")
+	// ErrBadRequest: the request cannot be served as it stands. 400.
+	ErrBadRequest = errors.New("bad request")
+	// ErrMisdirected: a cursor names a partition that this instance does not own. 421.
+	ErrMisdirected = errors.New("another instance owns this partition")
+	// ErrConflict: what is asked for contradicts what there is. 409.
+	ErrConflict = errors.New("conflict")
+	// ErrUnavailable: the log cannot be written, or a room is not ready. 503.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// Rooms is what the handlers call. Log, Intake, Ranker, Reader and Engine must be given; a nil Gate lets everything in,
+// and the routes of the others answer 503 while they are nil. All are called by many goroutines at once.
+type Rooms struct {
+	Log         Log
+	Intake      Intake
+	Gate        Gate
+	Ranker      Ranker
+	Reader      Reader
+	Engine      Engine
+	Snapshots   Snapshots
+	DeadLetters DeadLetters
+	Metrics     prometheus.Gatherer
+}
+
+// Log takes records in. Append gives them their place (and stamps it into them); the cursor stands just after the last.
+// Wait returns once everything before the cursor is durable. Any error but the context's is answered 503.
+type Log interface {
+	Append(ctx context.Context, recs []event.Record) (event.Cursor, error)
+	Wait(ctx context.Context, cursor event.Cursor) error
+}
+
+// Intake judges request bodies record by record. It may keep body: nobody writes to it again.
+type Intake interface {
+	Judge(kind event.Kind, form Form, body []byte, received event.Time) Batch
+}
+
+// Form is how a body holds its records.
+type Form uint8
+
+// The forms of a body.
+const (
+	FormJSON   Form = iota // one object, or an array of them
+	FormNDJSON             // one object a line
+	FormAny                // the content type does not say; look
+)
+
+// Batch is a judged body.
+type Batch struct {
+	// Records are to be appended as one: what was accepted, and a dead letter for each record refused for
+	// its form. A body that is not JSON at all is one dead letter.
+	Records  []event.Record
+	Accepted int
+	Rejected []Rejection // by index
+	Fault    BatchFault
+	Detail   string // of the fault, for people
+}
+
+// BatchFault says that a body was refused as a whole.
+type BatchFault uint8
+
+// The faults of a body.
+const (
+	FaultNone     BatchFault = iota
+	FaultNotJSON             // 400
+	FaultTooLarge            // more records than one request may hold: 413
+)
+
+// Gate holds writers back while the engine is behind or the disk is full. Admit is asked before a body is read. A wait
+// above 0 is what the client is told to wait before it tries again (429); an error refuses for other reasons (503).
+type Gate interface {
+	Admit() (wait time.Duration, err error)
+}
+
+// Ranker makes lists. *rank.Ranker is one.
+type Ranker interface {
+	Rank(ctx context.Context, req rank.Request) (rank.List, error)
+	Similar(item string, n int) ([]rank.Ranked, error)
+	Trending(category string, window time.Duration, now event.Time, n int) []rank.Ranked
+}
+
+// Reader shows what is known of one item or user as of now; ErrNotFound when nothing is.
+type Reader interface {
+	Item(id string, now event.Time) (ItemView, error)
+	User(id string, now event.Time) (UserView, error)
+}
+
+// ItemView is a catalogue item with its live counters.
+type ItemView struct {
+	Item event.Item         // Attrs in full
+	Live map[string]float64 // exposures, clicks, …
+}
+
+// Engine is the single writer, seen from outside.
+type Engine interface {
+	// Applied is the place up to which state includes the log. The caller may keep it.
+	Applied() event.Cursor
+	// WaitApplied returns when Applied covers cursor, ErrMisdirected when it never will here, or the context's error.
+	WaitApplied(ctx context.Context, cursor event.Cursor) error
+	// Ready is nil when state is loaded and the engine keeps up; otherwise it says why not.
+	Ready() error
+	Status() Status
+	// Checkpoint forces one and returns when it is durable.
+	Checkpoint(ctx context.Context) (CheckpointStatus, error)
+}
+
+// Snapshots keeps copies of the models. An id that names none, or is no id, is ErrNotFound or ErrBadRequest.
+type Snapshots interface {
+	List(ctx context.Context) ([]Snapshot, error)
+	Create(ctx context.Context, note string) (Snapshot, error)
+	Get(ctx context.Context, id string) (Snapshot, error)
+	Delete(ctx context.Context, id string) error
+	// Restore rolls the models back and returns the new model version, "ctr@1841", once it is in force.
+	Restore(ctx context.Context, id string) (model string, err error)
+}
+
+// DeadLetters lists refused records below a number, newest first; before 0 begins at the newest. *ingest.DeadLetters is one.
+type DeadLetters interface {
+	List(before int64, n int) []ingest.Letter
+}

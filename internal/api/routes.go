@@ -1,0 +1,169 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// handler answers a request, or returns the error to answer with.
+type handler func(w *response, r *http.Request) error
+
+// route is one line of the table that both the router and the description are made from.
+type route struct {
+	method  string
+	path    string
+	summary string
+	handle  handler
+	within  time.Duration // bounds the whole handler; 0: it sees to that itself
+
+	query   []param
+	body    any // a zero value of the type; nil: none
+	batch   bool
+	answers map[int]any // by status; nil: no JSON
+}
+
+// param is a query parameter.
+type param struct {
+	name, typ, doc string
+}
+
+// slowAdmin is what checkpoints and snapshots may take. The server's own write time-out is a little more.
+const slowAdmin = 55 * time.Second
+
+// routes is the whole interface.
+func (a *API) routes() []route {
+	afterParam := param{"after", "string", "a cursor: answer only from state that includes it"}
+	nParam := param{"n", "integer", "length of the list, 1–500; 10"}
+	list := map[int]any{200: List{}, 400: Problem{}, 421: Problem{}, 504: Problem{}}
+	taken := map[int]any{202: WriteAnswer{}, 400: Problem{}, 413: Problem{}, 422: Problem{}, 429: Problem{}, 503: Problem{}}
+	return []route{
+		{method: "POST", path: "/v1/events", summary: "Take in behaviour events", handle: a.postEvents, batch: true, answers: taken},
+		{method: "POST", path: "/v1/items", summary: "Upsert catalogue items", handle: a.postItems, batch: true, answers: taken},
+		{method: "POST", path: "/v1/users", summary: "Upsert user attributes", handle: a.postUsers, batch: true, answers: taken},
+		{
+			method: "GET", path: "/v1/items/{item}", summary: "An item with its live counters", handle: a.getItem,
+			query: []param{afterParam}, answers: map[int]any{200: map[string]any{}, 404: Problem{}},
+		},
+		{
+			method: "DELETE", path: "/v1/items/{item}", summary: "Remove an item from recommendation at once", handle: a.deleteItem,
+			answers: map[int]any{202: WriteAnswer{}, 404: Problem{}, 429: Problem{}, 503: Problem{}},
+		},
+		{
+			method: "GET", path: "/v1/items/{item}/similar", summary: "Items that are visited together with one", handle: a.getSimilar,
+			query: []param{nParam, afterParam}, answers: map[int]any{200: Items{}, 400: Problem{}, 404: Problem{}},
+		},
+		{
+			method: "GET", path: "/v1/users/{user}", summary: "Attributes, live features and recent events of a user", handle: a.getUser,
+			query: []param{afterParam}, answers: map[int]any{200: UserView{}, 404: Problem{}},
+		},
+		{
+			method: "GET", path: "/v1/recommendations", summary: "A list for a user", handle: a.getRecommendations,
+			query: recommendationParams(nParam, afterParam), answers: list,
+		},
+		{
+			method: "POST", path: "/v1/recommendations", summary: "A list for a user", handle: a.postRecommendations,
+			body: RecommendationsRequest{}, answers: list,
+		},
+		{method: "POST", path: "/v1/rank", summary: "The caller's candidates in order", handle: a.postRank, body: RankRequest{}, answers: list},
+		{
+			method: "GET", path: "/v1/trending", summary: "What is popular now", handle: a.getTrending,
+			query:   []param{nParam, {"category", "string", "only of this category"}, {"window", "string", "30m, 24h, 7d …"}, afterParam},
+			answers: map[int]any{200: Items{}, 400: Problem{}},
+		},
+		{method: "GET", path: "/admin/v1/status", summary: "How the server is doing", handle: a.getStatus, answers: map[int]any{200: Status{}}},
+		{
+			method: "POST", path: "/admin/v1/checkpoint", summary: "Force a checkpoint", handle: a.postCheckpoint, within: slowAdmin,
+			answers: map[int]any{200: CheckpointStatus{}, 503: Problem{}},
+		},
+		{
+			method: "GET", path: "/admin/v1/snapshots", summary: "Model snapshots", handle: a.getSnapshots, within: slowAdmin,
+			answers: map[int]any{200: SnapshotList{}},
+		},
+		{
+			method: "POST", path: "/admin/v1/snapshots", summary: "Take a model snapshot", handle: a.postSnapshot, within: slowAdmin,
+			body: SnapshotRequest{}, answers: map[int]any{201: Snapshot{}, 400: Problem{}},
+		},
+		{
+			method: "GET", path: "/admin/v1/snapshots/{id}", summary: "One snapshot's description", handle: a.getSnapshot, within: slowAdmin,
+			answers: map[int]any{200: Snapshot{}, 400: Problem{}, 404: Problem{}},
+		},
+		{
+			method: "DELETE", path: "/admin/v1/snapshots/{id}", summary: "Remove a snapshot", handle: a.deleteSnapshot, within: slowAdmin,
+			answers: map[int]any{204: nil, 400: Problem{}, 404: Problem{}},
+		},
+		{
+			method: "POST", path: "/admin/v1/snapshots/{id}/restore", summary: "Roll the models back to a snapshot", handle: a.postRestore,
+			within: slowAdmin, answers: map[int]any{200: Restored{}, 400: Problem{}, 404: Problem{}},
+		},
+		{
+			method: "GET", path: "/admin/v1/dead-letters", summary: "What was refused, with reason and original", handle: a.getDeadLetters,
+			query:   []param{{"n", "integer", "how many, 1–10000; 100"}, {"before", "integer", "only those with a lower seq"}},
+			answers: map[int]any{200: DeadLetterList{}, 400: Problem{}},
+		},
+		{method: "GET", path: "/healthz", summary: "Is the process alive", handle: a.getHealth, answers: map[int]any{200: Health{}}},
+		{
+			method: "GET", path: "/readyz", summary: "Is state loaded and fresh", handle: a.getReady,
+			answers: map[int]any{200: Health{}, 503: Problem{}},
+		},
+		{method: "GET", path: "/metrics", summary: "Prometheus metrics", handle: a.getMetrics(), answers: map[int]any{200: nil}},
+		{method: "GET", path: "/openapi.json", summary: "This description", handle: a.getOpenAPI, answers: map[int]any{200: map[string]any{}}},
+		{method: "GET", path: "/", summary: "The console", handle: asset("index.html", "text/html; charset=utf-8"), answers: map[int]any{200: nil}},
+		{method: "GET", path: "/page/app.js", handle: asset("app.js", "text/javascript; charset=utf-8")},
+		{method: "GET", path: "/page/app.css", handle: asset("app.css", "text/css; charset=utf-8")},
+		{method: "GET", path: "/page/users.json", handle: a.getPageUsers},
+	}
+}
+
+func recommendationParams(n, after param) []param {
+	return []param{
+		{"user", "string", "may be unknown or absent"}, n,
+		{"scene", "string", "ranking policy; default"},
+		{"item", "string", "the item being looked at"},
+		{"context", "object", "context.NAME=VALUE for each field"},
+		{"filter", "string", `expression over the item, such as item.price < 100 && "sport" in item.categories`},
+		{"exclude", "array", "item ids"},
+		{"explain", "boolean", "channels, features and contributions of each item"},
+		after,
+		{"dry_run", "boolean", "log nothing as served"},
+	}
+}
+
+// router builds the chi router from the table.
+func (a *API) router(routes []route) *chi.Mux {
+	mux := chi.NewRouter()
+	for _, rt := range routes {
+		h := a.adapt(rt)
+		mux.MethodFunc(rt.method, rt.path, h)
+		if rt.method == http.MethodGet && open[rt.path] {
+			mux.MethodFunc(http.MethodHead, rt.path, h)
+		}
+	}
+	mux.NotFound(func(rw http.ResponseWriter, r *http.Request) {
+		rw.(*response).problem(faultf(http.StatusNotFound, "no such route"))
+	})
+	mux.MethodNotAllowed(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Allow", strings.Join(methods(mux, r.URL), ", "))
+		rw.(*response).problem(faultf(http.StatusMethodNotAllowed, "the route does not take this method"))
+	})
+	return mux
+}
+
+func (a *API) adapt(rt route) http.HandlerFunc {
+	name := rt.method + " " + rt.path
+	return func(rw http.ResponseWriter, r *http.Request) {
+		w := rw.(*response)
+		w.route = name
+		if rt.within > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), rt.within)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		if err := rt.handle(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}

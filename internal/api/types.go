@@ -1,0 +1,210 @@
+package api
+
+import (
+	"time"
+
+	"recsvc/internal/event"
+	"recsvc/internal/rank"
+)
+
+// Rejection is one record of a batch that was not taken.
+type Rejection struct {
+	Index   int    `json:"index" doc:"place in the batch, from 0"`
+	ID      string `json:"id,omitempty" doc:"of the record, where it could be read"`
+	Pointer string `json:"pointer,omitempty" doc:"JSON pointer of the field"`
+	Reason  string `json:"reason" doc:"what is wrong with it"`
+}
+
+// WriteAnswer is the 202 of every write.
+type WriteAnswer struct {
+	Accepted int         `json:"accepted" doc:"records that are now durable"`
+	Rejected []Rejection `json:"rejected"`
+	Cursor   string      `json:"cursor" doc:"the place in the log just after them; opaque"`
+}
+
+// Problem is RFC 9457's problem detail.
+type Problem struct {
+	Type     string      `json:"type"`
+	Title    string      `json:"title"`
+	Status   int         `json:"status"`
+	Detail   string      `json:"detail"`
+	Errors   []Rejection `json:"errors,omitempty" doc:"what is wrong, piece by piece"`
+	Accepted *int        `json:"accepted,omitempty" doc:"0 when a whole batch was refused"`
+	Rejected []Rejection `json:"rejected,omitempty" doc:"the same as errors, in the shape of a write's answer"`
+}
+
+// RecommendationsRequest asks for a list.
+type RecommendationsRequest struct {
+	User    string           `json:"user,omitempty" doc:"may be unknown or absent" maxLength:"256"`
+	N       *int             `json:"n,omitempty" minimum:"1" maximum:"500" doc:"length of the list; 10"`
+	Scene   string           `json:"scene,omitempty" doc:"ranking policy; default"`
+	Item    string           `json:"item,omitempty" doc:"the item being looked at"`
+	Context event.Attributes `json:"context,omitempty"`
+	Filter  string           `json:"filter,omitempty" doc:"expression over the item, such as item.price < 100" maxLength:"4096"`
+	Exclude []string         `json:"exclude,omitempty" doc:"item ids"`
+	Explain bool             `json:"explain,omitempty"`
+	After   string           `json:"after,omitempty" doc:"a cursor: answer only from state that includes it"`
+	DryRun  bool             `json:"dry_run,omitempty" doc:"log nothing as served"`
+}
+
+// RankRequest asks for the caller's own candidates in order.
+type RankRequest struct {
+	RecommendationsRequest
+	Candidates []Candidate `json:"candidates" doc:"at most 2000"`
+}
+
+// Candidate is one item to rank.
+type Candidate struct {
+	Item string `json:"item"`
+}
+
+// List is the answer to both.
+type List struct {
+	Request  string            `json:"request" doc:"id of the list; send it back with exposures and outcomes"`
+	User     string            `json:"user"`
+	Scene    string            `json:"scene"`
+	Model    string            `json:"model" doc:"name@version; empty when no model scored"`
+	Variants map[string]string `json:"variants" doc:"experiment arms"`
+	Cursor   string            `json:"cursor" doc:"the state that was read includes the log up to here"`
+	Degraded []string          `json:"degraded" doc:"what was skipped or fell back"`
+	Items    []ListItem        `json:"items"`
+}
+
+// ListItem is one slot of a list.
+type ListItem struct {
+	Item       string            `json:"item"`
+	Position   int               `json:"position"`
+	Score      float64           `json:"score"`
+	Propensity float64           `json:"propensity" doc:"probability of the item in this slot, given the slots above"`
+	Channels   []string          `json:"channels"`
+	Explain    *rank.Explanation `json:"explain,omitempty"`
+}
+
+// Items is the answer of similar and trending.
+type Items struct {
+	Items []ListItem `json:"items"`
+}
+
+// UserView is what is known of a user.
+type UserView struct {
+	User       string             `json:"user"`
+	Attributes event.Attributes   `json:"attributes"`
+	Features   map[string]float64 `json:"features" doc:"live values of the features in the user's scope"`
+	Recent     []RecentEvent      `json:"recent" doc:"newest first"`
+}
+
+// RecentEvent is one of a user's latest events.
+type RecentEvent struct {
+	Type string     `json:"type"`
+	Item string     `json:"item,omitempty"`
+	Time event.Time `json:"ts"`
+}
+
+// Status says how the server is doing.
+type Status struct {
+	Cursor      string           `json:"cursor" doc:"applied up to here"`
+	Watermark   *event.Time      `json:"watermark" doc:"event time is complete up to here"`
+	LagRecords  int64            `json:"lag_records"`
+	LagSeconds  float64          `json:"lag_seconds"`
+	Sources     []Source         `json:"sources"`
+	Checkpoint  CheckpointStatus `json:"checkpoint"`
+	MemoryBytes uint64           `json:"memory_bytes" doc:"resident"`
+	Counts      Counts           `json:"counts"`
+	Models      []ModelStatus    `json:"models"`
+	Version     string           `json:"version"`
+}
+
+// Source is one origin of records.
+type Source struct {
+	Name  string `json:"name" doc:"embedded, kafka:topic"`
+	State string `json:"state" doc:"running, or what is wrong"`
+	Next  string `json:"next" doc:"cursor of what is read next"`
+}
+
+// CheckpointStatus describes the last whole checkpoint.
+type CheckpointStatus struct {
+	Epoch      uint64  `json:"epoch"`
+	AgeSeconds float64 `json:"age_seconds"`
+	Bytes      int64   `json:"bytes"`
+	Seconds    float64 `json:"seconds" doc:"that it took"`
+}
+
+// Counts are what became of the records, since the data directory was made.
+type Counts struct {
+	Received     int64 `json:"received"`
+	Applied      int64 `json:"applied"`
+	Duplicate    int64 `json:"duplicate"`
+	Late         int64 `json:"late"`
+	DeadLettered int64 `json:"dead_lettered"`
+}
+
+// ModelStatus is one model with its progressive metrics.
+type ModelStatus struct {
+	Name    string                 `json:"name"`
+	Version string                 `json:"version" doc:"name@version"`
+	Weights int64                  `json:"weights" doc:"that are not zero"`
+	Heads   map[string]HeadMetrics `json:"heads"`
+}
+
+// HeadMetrics are progressive: each prediction was made before its label was known.
+type HeadMetrics struct {
+	Metrics
+	Window *Metrics `json:"window,omitempty" doc:"the same over the latest examples"`
+}
+
+// Metrics of predictions against labels. A value that is not defined yet (AUC without a positive) is null.
+type Metrics struct {
+	N                 int64    `json:"n"`
+	Positives         int64    `json:"positives"`
+	AUC               *float64 `json:"auc"`
+	LogLoss           *float64 `json:"logloss"`
+	NormalizedEntropy *float64 `json:"normalized_entropy"`
+	Calibration       *float64 `json:"calibration" doc:"Σp/Σy"`
+}
+
+// Snapshot describes a copy of the models.
+type Snapshot struct {
+	ID      string                        `json:"id"`
+	Created time.Time                     `json:"created"`
+	Cursor  string                        `json:"cursor" doc:"the log up to here is in it"`
+	Models  []string                      `json:"models" doc:"name@version"`
+	Metrics map[string]map[string]Metrics `json:"metrics" doc:"by model and head"`
+	Bytes   int64                         `json:"bytes"`
+	SHA256  string                        `json:"sha256"`
+	Note    string                        `json:"note"`
+}
+
+// SnapshotRequest takes a snapshot.
+type SnapshotRequest struct {
+	Note string `json:"note,omitempty" maxLength:"1000"`
+}
+
+// SnapshotList holds every snapshot, newest first.
+type SnapshotList struct {
+	Snapshots []Snapshot `json:"snapshots"`
+}
+
+// Restored says what a restore led to.
+type Restored struct {
+	Snapshot string `json:"snapshot"`
+	Model    string `json:"model" doc:"the version now in force"`
+}
+
+// DeadLetterList holds refused records, newest first.
+type DeadLetterList struct {
+	DeadLetters []DeadLetter `json:"dead_letters"`
+}
+
+// DeadLetter is a refused record.
+type DeadLetter struct {
+	Seq      int64      `json:"seq" doc:"its number; page on with before"`
+	Source   string     `json:"source"`
+	Reason   string     `json:"reason"`
+	Detail   string     `json:"detail"`
+	Place    string     `json:"place" doc:"where it stood"`
+	Received event.Time `json:"received"`
+	Cursor   string     `json:"cursor" doc:"of the letter itself"`
+	Size     int64      `json:"size" doc:"of the original"`
+	Text     string     `json:"text,omitempty" doc:"the original, when it is UTF-8"`
+	Bytes    []byte     `json:"bytes,omitempty" doc:"the original in base64, when it is not; at most 64 KiB of it"`
+}
