@@ -8,7 +8,7 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/usr/bin/recsvc ./cmd/recsvc && \
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}" -o /out/usr/bin/recsvc ./cmd/recsvc && \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/usr/bin/healthcheck ./internal/tools/healthcheck && \
     mkdir -p /out/data /out/tmp /out/etc/ssl/certs && \
     cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ && \
