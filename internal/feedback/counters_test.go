@@ -147,6 +147,24 @@ func TestClosedImpressionsAreForgottenAfterTheLateMemory(t *testing.T) {
 	}
 }
 
+func TestAnOutcomeWithoutARequestIsComparedWithABoundedNumberOfExposures(t *testing.T) {
+	r := newRig(t, click())
+	for range maxWalk {
+		r.do("exposure u/a @20")
+	}
+	r.run("exposure u/a @10")
+	if m := r.j.Match(parseEvent(fields("click u/a @15"))); !m.Joined {
+		t.Errorf("the newest one: %+v", m)
+	}
+	r.run("exposure u/a @20")
+	for range maxWalk {
+		r.do("exposure u/a @30")
+	}
+	if m := r.j.Match(parseEvent(fields("click u/a @15"))); m.Joined {
+		t.Errorf("behind %d later ones: %+v", maxWalk, m)
+	}
+}
+
 func TestMatch(t *testing.T) {
 	type view struct {
 		Joined, Capture, Duplicate, Late bool

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -64,7 +65,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		positions:        float32s(o.Positions),
 		scenes:           map[uint64][]float32{},
 		clip:             o.ShownClip,
-		servedIsExposure: o.ServedIsExposure,
+		servedIsExposure: maps.Clone(o.ServedIsExposure),
 		sink:             sink,
 		watermark:        none,
 		tombs:            newTombstones(o.LateMemory),
@@ -115,7 +116,7 @@ func (j *Joiner) Advance(watermark event.Time) {
 // and outcomes without an exposure.
 func (j *Joiner) Pending() int { return j.imps.live() }
 
-// NextTimer returns the earliest time that the watermark has to pass for something to happen.
+// NextTimer returns the earliest time that the watermark has to pass, by a nanosecond at least, for something to happen.
 func (j *Joiner) NextTimer() (event.Time, bool) {
 	t, ok := j.timers.first(j.valid)
 	return t.at, ok

@@ -17,6 +17,7 @@ import (
 type op struct {
 	event     *event.Event
 	served    *event.Served
+	erase     string
 	watermark event.Time
 }
 
@@ -31,6 +32,8 @@ func stream(seed uint64, n int) []op {
 			g.clock += event.Time(40 * time.Minute)
 		}
 		switch k := g.IntN(10); {
+		case k == 0 && g.IntN(20) == 0:
+			ops = append(ops, op{erase: fmt.Sprint("u", g.IntN(2))})
 		case k == 0:
 			ops = append(ops, op{served: g.served()})
 		case k == 1: // a list that someone else has ranked
@@ -131,6 +134,8 @@ func (r *rig) apply(o op) Match {
 		m = r.observe(o.event)
 	case o.served != nil:
 		r.serve(o.served)
+	case o.erase != "":
+		r.j.Erase(o.erase)
 	default:
 		r.j.Advance(o.watermark)
 	}
@@ -145,19 +150,7 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 			r.wide = true
 			captures := 0
 			for i, op := range stream(seed, 3000) {
-				var tm twinMatch
-				if op.event != nil {
-					tm = w.match(op.event)
-					if tm.capture {
-						captures++
-					}
-					w.observe(op.event, tm, captures)
-				} else if op.served != nil {
-					w.served(op.served, captures+1)
-					captures += len(op.served.Items)
-				} else {
-					w.advance(op.watermark)
-				}
+				tm := w.apply(op, &captures)
 				m := r.apply(op)
 				r.check()
 				if op.event != nil && (m.Joined != (tm.s != nil) || m.Capture != tm.capture || m.Late != tm.late ||
@@ -180,6 +173,25 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 	}
 }
 
+func (w *twin) apply(o op, captures *int) (m twinMatch) {
+	switch {
+	case o.event != nil:
+		m = w.match(o.event)
+		if m.capture {
+			*captures++
+		}
+		w.observe(o.event, m, *captures)
+	case o.served != nil:
+		w.served(o.served, *captures+1)
+		*captures += len(o.served.Items)
+	case o.erase != "":
+		w.erase(o.erase)
+	default:
+		w.advance(o.watermark)
+	}
+	return m
+}
+
 func firstDifference(a, b []string) string {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
@@ -199,6 +211,7 @@ func compareTally(t *testing.T, c Counters, w *twin) {
 		want[h.Name+" positive"] = int(h.Positive)
 		want[h.Name+" negative"] = int(h.Negative)
 		want[h.Name+" late"] = int(h.LateOutcomes)
+		want[h.Name+" erased"] = int(h.Erased)
 		want[h.Name+" duplicate"] = int(h.DuplicateOutcomes)
 	}
 	if !reflect.DeepEqual(want, w.tally) || int(c.Exposures) != w.exposures {

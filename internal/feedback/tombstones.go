@@ -77,7 +77,6 @@ func (t *tombstones) openPage(h uint32) uint32 {
 		}
 	}
 	id := t.pages.alloc()
-	t.set.Touch(id)
 	p := t.pages.at(id)
 	p.hour, p.number = h, number
 	if n := len(t.spare); n > 0 {

@@ -500,6 +500,21 @@ func (w *twin) remove(s *shown) {
 	}
 }
 
+func (w *twin) erase(user string) {
+	for i := len(w.all) - 1; i >= 0; i-- {
+		s := w.all[i]
+		if s.user != user {
+			continue
+		}
+		for h := range w.heads {
+			if s.exposed && !s.positive[h] && !s.done[h] {
+				w.count(h, "erased")
+			}
+		}
+		w.remove(s)
+	}
+}
+
 func (w *twin) count(h int, what string) { w.tally[w.heads[h].Name+" "+what]++ }
 
 func (w *twin) step(s *shown, h int, what string) {
