@@ -115,7 +115,7 @@ func (d *Decoder) flatMap(field string, null nulls) Attributes {
 		return nil
 	}
 	outer := d.scope
-	d.scope = d.pointer(field)
+	d.scope = field
 	d.attrs = d.attrs[:0]
 	for key, ok := d.scan.firstKey(); ok; key, ok = d.scan.nextKey() {
 		d.attribute(key, null)

@@ -29,7 +29,7 @@ type Decoder struct {
 	attrs   []Attribute // scratch of flat maps
 	list    []string    // scratch of lists
 	slots   []ServedItem
-	scope   string // pointer of the object that the fields being read stand in
+	scope   string // the record's field that holds the object being read; empty: the record itself
 }
 
 // DecodeJSON reads one JSON object as a record of the given kind into rec, leaving Partition, Offset and
@@ -90,11 +90,15 @@ func (d *Decoder) refuse(reason, field, detail string) {
 	}
 }
 
+// pointer returns the JSON pointer of a field of the object being read; "" is that object.
 func (d *Decoder) pointer(field string) string {
-	if field == "" {
-		return d.scope
+	var p string
+	for _, name := range [...]string{d.scope, field} {
+		if name != "" {
+			p += "/" + escapePointer(name)
+		}
 	}
-	return d.scope + "/" + escapePointer(field)
+	return p
 }
 
 // null takes a null, which means that the field is absent.

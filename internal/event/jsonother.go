@@ -48,7 +48,7 @@ func (d *Decoder) servedItems(field string) []ServedItem {
 	}
 	d.slots = d.slots[:0]
 	outer := d.scope
-	d.scope = d.pointer(field)
+	d.scope = field
 	for ok := d.scan.firstElement(); ok; ok = d.scan.nextElement() {
 		if d.scan.peek() != '{' {
 			d.wrongType("", "an array of objects")

@@ -16,10 +16,10 @@ const maxTypeLabels = 64
 // Metrics counts what passes through the intake and the sources. One is made per server and shared; it is safe for
 // concurrent use.
 type Metrics struct {
-	received [event.KindDeadLetter + 1]prometheus.Counter // by kind
-	accepted [event.KindDeadLetter + 1]prometheus.Counter // by kind
-	rejected *prometheus.CounterVec                       // by reason
-	events   *prometheus.CounterVec                       // accepted behaviour events by type
+	received [event.KindUser + 1]prometheus.Counter // by kind
+	accepted [event.KindUser + 1]prometheus.Counter // by kind
+	rejected *prometheus.CounterVec                 // by reason
+	events   *prometheus.CounterVec                 // accepted behaviour events by type
 	dropped  prometheus.Counter
 	unknown  prometheus.Counter
 
@@ -42,13 +42,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		unknown:  counter("unknown_fields_total", "Fields that records of the kind do not have.").WithLabelValues(),
 		types:    make(map[string]prometheus.Counter),
 	}
-	for k := event.KindEvent; k <= event.KindDeadLetter; k++ {
+	for k := event.KindEvent; k <= event.KindUser; k++ {
 		m.received[k], m.accepted[k] = received.WithLabelValues(k.String()), accepted.WithLabelValues(k.String())
 	}
 	return m
 }
 
-// accept counts a record that was accepted.
+// accept counts an event, item or user that was accepted.
 func (m *Metrics) accept(rec *event.Record) {
 	m.accepted[rec.Kind].Inc()
 	if rec.Kind == event.KindEvent {
