@@ -1,0 +1,18 @@
+// Package model learns to predict outcomes from hashed sparse features, one example at a time.
+//
+// A [Model] is a set of heads, one per outcome, that read the same feature vector. Each [Head] is a logistic
+// regression trained by FTRL-Proximal (McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD'13)
+// with its own rates, its own weights and its own way of dealing with positions that were perhaps not examined.
+// A [Validation] keeps the progressive metrics of a head.
+//
+// One goroutine, the writer, learns, restores and takes part in checkpoints. Any number of others may predict and
+// explain beside it: they load only the published weights, which are single atomic words. No weight is ever torn,
+// though two weights may differ in age.
+//
+// Nothing here reads a clock, draws a random number or walks a map, and no product is left for a compiler to fuse
+// with a sum: the same calls in the same order give the same bits.
+//
+// Caveats: features share a slot when their hashes collide (pick Bits so that slots outnumber features several
+// times; see [Head.Weights]). Accumulators are float32: once n exceeds 2^24 times the usual squared gradient it
+// stops growing, and the learning rate of that slot stops falling.
+package model

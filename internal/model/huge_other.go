@@ -1,0 +1,6 @@
+//go:build !linux
+
+package model
+
+// adviseHuge does nothing here.
+func adviseHuge[T any]([]T) {}

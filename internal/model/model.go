@@ -1,0 +1,136 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"recsvc/internal/dirty"
+)
+
+// Options describe a model.
+type Options struct {
+	Name  string // part of the keys under which the model is stored; 1 to 100 bytes without '/'
+	Bits  int    // the table has 2^Bits slots, 10 to 28; 22. Memory: 12 bytes per slot and head
+	Heads []HeadOptions
+}
+
+// Model is a named set of heads over one hashed feature space.
+//
+// Learn, Load, Restore, Reset, Pages and the Sets belong to the writer. Predictions may be made beside it.
+type Model struct {
+	name  string
+	table *table
+	set   *dirty.Set // entry head·pages + page
+	heads []*Head
+	keys  [][]byte // by head: the key of its pages, up to the number
+}
+
+// New returns a model that has learned nothing: every prediction is ½.
+func New(opts Options) (*Model, error) {
+	if opts.Bits == 0 {
+		opts.Bits = 22
+	}
+	if err := checkName(opts.Name); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	switch {
+	case opts.Bits < pageBits || opts.Bits > 28:
+		return nil, fmt.Errorf("model %s: bits %d is not within 10 and 28", opts.Name, opts.Bits)
+	case len(opts.Heads) == 0:
+		return nil, fmt.Errorf("model %s: no heads", opts.Name)
+	case opts.Bits+bits.Len(uint(len(opts.Heads)-1)) > 31:
+		return nil, fmt.Errorf("model %s: %d heads over 2^%d slots are too many", opts.Name, len(opts.Heads), opts.Bits)
+	}
+	m := &Model{name: opts.Name, table: newTable(opts.Bits, len(opts.Heads))}
+	m.set = dirty.NewSet((*weightPages)(m))
+	for i, o := range opts.Heads {
+		if err := m.addHead(uint(i), o); err != nil {
+			return nil, fmt.Errorf("model %s: head %q: %w", opts.Name, o.Name, err)
+		}
+	}
+	return m, nil
+}
+
+func (m *Model) addHead(index uint, o HeadOptions) error {
+	if err := checkName(o.Name); err != nil {
+		return err
+	}
+	if _, ok := m.Find(o.Name); ok {
+		return errors.New("name is taken")
+	}
+	o.Hyper = o.Hyper.withDefaults()
+	if err := o.Hyper.check(); err != nil {
+		return err
+	}
+	switch {
+	case int(o.Examination) >= len(examinations):
+		return fmt.Errorf("examination %d is unknown", o.Examination)
+	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
+		return fmt.Errorf("min theta %v is not within 0 and 1", o.MinTheta)
+	case o.MaxDays < 0:
+		return fmt.Errorf("max days %d is negative", o.MaxDays)
+	}
+	label := m.name + "/" + o.Name
+	m.heads = append(m.heads, newHead(o, index, m.table, m.set, newValidation(label, o.MaxDays)))
+	m.keys = append(m.keys, appendKey(nil, weightPrefix, label))
+	return nil
+}
+
+// Name returns the model's name.
+func (m *Model) Name() string { return m.name }
+
+// Heads returns the heads in the order of the options. The slice must not be changed.
+func (m *Model) Heads() []*Head { return m.heads }
+
+// Head returns the i-th head.
+func (m *Model) Head(i int) *Head { return m.heads[i] }
+
+// Find returns the place of a head by its name.
+func (m *Model) Find(name string) (int, bool) {
+	for i, h := range m.heads {
+		if h.name == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Partials adds v's contributions to the sums of all heads: dst[i] becomes Heads()[i].Partial(dst[i], v). It looks up
+// each slot once for two heads.
+func (m *Model) Partials(dst []float64, v Vector) {
+	i := 0
+	for ; i+1 < len(m.heads); i += 2 {
+		dst[i], dst[i+1] = m.table.dotPair(dst[i], dst[i+1], uint(i), v)
+	}
+	if i < len(m.heads) {
+		dst[i] = m.heads[i].Partial(dst[i], v)
+	}
+}
+
+// Predict sets dst[i] to the i-th head's probability for the vector of both parts; len(dst) is the number of heads.
+func (m *Model) Predict(dst []float32, shared, own Vector) {
+	var few [8]float64
+	sums := few[:]
+	if len(m.heads) > len(few) {
+		sums = make([]float64, len(m.heads))
+	}
+	m.Partials(sums, shared)
+	m.Partials(sums, own)
+	for i, h := range m.heads {
+		dst[i] = float32(Sigmoid(h.Clamp(sums[i])))
+	}
+}
+
+// Learn is Head(head).Learn(ex).
+func (m *Model) Learn(head int, ex *Example) (p float64, ok bool) { return m.heads[head].Learn(ex) }
+
+// Sets returns the dirty sets of all that the model stores: its weights, then each head's metrics. They tell the
+// whole state of the model but for its Counters.
+func (m *Model) Sets() []*dirty.Set {
+	sets := []*dirty.Set{m.set}
+	for _, h := range m.heads {
+		sets = append(sets, h.validation.set)
+	}
+	return sets
+}
