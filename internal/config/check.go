@@ -124,6 +124,7 @@ func bearerText(s string) bool {
 func (k *checker) limits() {
 	l := k.c.Limits
 	k.that(l.BodyBytes >= 1<<10 && l.BodyBytes <= 1<<30, "limits.body_bytes", "must lie between 1KiB and 1GiB")
+	k.that(l.RecordBytes >= 1<<10 && l.RecordBytes <= l.BodyBytes, "limits.record_bytes", "must lie between 1KiB and limits.body_bytes")
 	k.within("limits.batch_records", l.BatchRecords, 1, 1_000_000)
 	k.that(l.PendingRecords >= 1, "limits.pending_records", "must be at least 1")
 	k.positive("limits.ready_lag", l.ReadyLag)

@@ -63,6 +63,7 @@ type Key struct {
 type Limits struct {
 	BodyBytes      Size          `yaml:"body_bytes"`      // of a request body, after decompression; 8MiB
 	BatchRecords   int           `yaml:"batch_records"`   // records in one request; 10000
+	RecordBytes    Size          `yaml:"record_bytes"`    // of one record; 256KiB
 	PendingRecords int64         `yaml:"pending_records"` // logged but not yet applied, before writes answer 429; 500000
 	ReadyLag       time.Duration `yaml:"ready_lag"`       // /readyz answers 503 while the engine is further behind; 10s
 	HeaderBytes    Size          `yaml:"header_bytes"`    // of request headers; 16KiB
@@ -86,6 +87,7 @@ func Default() *Config {
 		Limits: Limits{
 			BodyBytes:      8 << 20,
 			BatchRecords:   10_000,
+			RecordBytes:    256 << 10,
 			PendingRecords: 500_000,
 			ReadyLag:       10 * time.Second,
 			HeaderBytes:    16 << 10,
