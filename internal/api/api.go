@@ -126,12 +126,14 @@ func (a *API) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Request-Id"] = []string{w.id}
 	a.metrics.inFlight.Inc()
 	defer func() {
-		if p := recover(); p != nil {
-			a.panicked(w, r, p)
-		}
 		a.metrics.inFlight.Dec()
 		a.metrics.observe(w.route, w.status, a.opts.Clock().Sub(start))
 		w.release()
+	}()
+	defer func() {
+		if p := recover(); p != nil {
+			a.panicked(w, r, p)
+		}
 	}()
 	if f := a.admit(w, r); f != nil {
 		a.metrics.denied.WithLabelValues(strconv.Itoa(f.status)).Inc()

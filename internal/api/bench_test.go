@@ -52,7 +52,7 @@ func benchAPI(b *testing.B) *API {
 	}
 	reg := prometheus.NewRegistry()
 	a, err := New(Rooms{
-		Log: deafLog{}, Intake: plainIntake{}, Ranker: readyRanker{list: list}, Reader: fakeReader{}, Engine: fakeEngine{}, Metrics: reg,
+		Log: deafLog{}, Intake: newIntake(b), Ranker: readyRanker{list: list}, Reader: fakeReader{}, Engine: fakeEngine{}, Metrics: reg,
 	}, Options{Registerer: reg, Keys: []Key{{Name: "k", Key: "0123456789abcdef", Roles: RoleAdmin}}})
 	if err != nil {
 		b.Fatal(err)
@@ -71,7 +71,7 @@ func BenchmarkRecommendations(b *testing.B) {
 	}
 }
 
-// BenchmarkOneEvent is what HTTP adds to taking in one event, the naive intake included.
+// BenchmarkOneEvent is what HTTP adds to taking in one event.
 func BenchmarkOneEvent(b *testing.B) {
 	a := benchAPI(b)
 	b.ReportAllocs()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -134,16 +135,14 @@ func tooLarge(limit int64) *fault {
 	return f
 }
 
-// formOf reads the content type. curl's default for -d says nothing about the form, so what is not NDJSON or JSON is
-// looked at.
-func formOf(r *http.Request) Form {
-	switch mediaType(r.Header.Get("Content-Type")) {
+// saysNDJSON reads the content type. What it says otherwise is not relied on: curl -d calls everything a form.
+func saysNDJSON(r *http.Request) bool {
+	t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(t)) {
 	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
-		return FormNDJSON
-	case "application/json":
-		return FormJSON
+		return true
 	}
-	return FormAny
+	return false
 }
 
 // letter is the dead letter of a whole body.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,7 +47,7 @@ func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
 	t.Helper()
 	w := &world{t: t, reg: prometheus.NewRegistry(), snapshots: map[string]Snapshot{}}
 	rooms := Rooms{
-		Log: w, Intake: plainIntake{}, Gate: w, Ranker: w, Reader: fakeReader{}, Engine: fakeEngine{w},
+		Log: w, Intake: newIntake(t), Gate: w, Ranker: w, Reader: fakeReader{}, Engine: fakeEngine{w},
 		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Metrics: w.reg,
 	}
 	opts := Options{Clock: func() time.Time { return now }, Registerer: w.reg, Version: "test", Log: zaptest.NewLogger(t)}
@@ -202,7 +201,7 @@ type fakeEngine struct{ *world }
 func (e fakeEngine) Applied() event.Cursor { return event.Cursor{{Partition: 0, Offset: 1834}} }
 func (e fakeEngine) Ready() error          { return e.readyErr }
 
-func (e fakeEngine) WaitApplied(ctx context.Context, c event.Cursor) error {
+func (e fakeEngine) Wait(ctx context.Context, c event.Cursor) error {
 	for _, p := range c {
 		if p.Partition > 0 {
 			return fmt.Errorf("partition %d: %w", p.Partition, ErrMisdirected)
@@ -305,47 +304,18 @@ func (l fakeLetters) List(before int64, n int) (out []ingest.Letter) {
 	return out
 }
 
-// plainIntake is a naive intake: one JSON value at a time through the standard library.
-type plainIntake struct{}
-
-func (plainIntake) Judge(kind event.Kind, form Form, body []byte, received event.Time) (b Batch) {
-	var raws []json.RawMessage
-	err := json.Unmarshal(body, &raws)
-	if err != nil && form != FormNDJSON {
-		raws, err = []json.RawMessage{body}, nil
-		if !json.Valid(body) {
-			err = errors.New("not JSON")
-		}
-	}
-	if form == FormNDJSON {
-		raws, err = nil, nil
-		for line := range bytes.SplitSeq(bytes.TrimSpace(body), []byte("\n")) {
-			raws = append(raws, line)
-		}
-	}
+// newIntake is the real one: it has no state and does no I/O.
+func newIntake(t testing.TB) *ingest.Intake {
+	t.Helper()
+	v, err := ingest.NewValidator(ingest.ValidatorOptions{})
 	if err != nil {
-		return Batch{Fault: FaultNotJSON, Detail: err.Error(), Records: []event.Record{buried(body, err)}}
+		t.Fatal(err)
 	}
-	for i, raw := range raws {
-		rec := event.Record{Received: received}
-		var d event.Decoder
-		if err := d.DecodeJSON(kind, raw, &rec); err != nil {
-			id := ""
-			if rec.Event != nil {
-				id = rec.Event.ID
-			}
-			b.Rejected = append(b.Rejected, Rejection{Index: i, ID: id, Reason: err.Error()})
-			b.Records = append(b.Records, buried(raw, err))
-			continue
-		}
-		b.Accepted++
-		b.Records = append(b.Records, rec)
+	in, err := ingest.NewIntake(v, ingest.IntakeOptions{MaxRecords: 20})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b
-}
-
-func buried(raw []byte, why error) event.Record {
-	return event.Record{Kind: event.KindDeadLetter, DeadLetter: &event.DeadLetter{Source: "http", Detail: why.Error(), Bytes: raw}}
+	return in
 }
 
 func (w *world) counter(name string) float64 {
@@ -365,4 +335,10 @@ func (w *world) counter(name string) float64 {
 	return sum
 }
 
-var _ http.Handler = (*API)(nil)
+// The rooms themselves fit.
+var (
+	_ Ranker      = (*rank.Ranker)(nil)
+	_ Intake      = (*ingest.Intake)(nil)
+	_ DeadLetters = (*ingest.DeadLetters)(nil)
+	_ Log         = ingest.Log(nil)
+)

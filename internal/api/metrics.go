@@ -12,7 +12,6 @@ type metrics struct {
 	requests  *prometheus.HistogramVec // by route and code
 	inFlight  prometheus.Gauge
 	denied    *prometheus.CounterVec // by status
-	records   *prometheus.CounterVec // by outcome: accepted, rejected
 	bodyBytes prometheus.Counter
 	unlogged  prometheus.Counter
 }
@@ -33,10 +32,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recsvc_http_denied_total",
 			Help: "Requests refused for want of a key or role, by status.",
 		}, []string{"code"}),
-		records: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "recsvc_http_records_total",
-			Help: "Posted records, by outcome: accepted, rejected.",
-		}, []string{"outcome"}),
 		bodyBytes: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_http_body_bytes_total",
 			Help: "Bytes of request bodies, after decompression.",
@@ -52,9 +47,10 @@ func (m *metrics) observe(route string, status int, d time.Duration) {
 	m.requests.WithLabelValues(route, codeText(status)).Observe(d.Seconds())
 }
 
+// codeText is the label of a status; net/http answers 200 for a handler that says nothing.
 func codeText(status int) string {
 	switch status {
-	case 200:
+	case 0, 200:
 		return "200"
 	case 202:
 		return "202"

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"recsvc/internal/event"
+	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
 )
 
@@ -19,11 +20,11 @@ import (
 type fault struct {
 	status   int
 	detail   string
-	errors   []Rejection
-	rejected []Rejection   // of a batch of which nothing was accepted
-	retry    time.Duration // with 429
-	cause    error         // for the log only
-	letter   string        // reason of the dead letter that the body becomes, if it does
+	errors   []Flaw
+	rejected []ingest.Rejection // of a batch of which nothing was accepted
+	retry    time.Duration      // with 429
+	cause    error              // for the log only
+	letter   string             // reason of the dead letter that the body becomes, if it does
 }
 
 func (f *fault) Error() string {
@@ -45,7 +46,7 @@ func badParam(name, format string, args ...any) *fault {
 	return &fault{
 		status: http.StatusBadRequest,
 		detail: name + ": " + reason,
-		errors: []Rejection{{Pointer: "/" + name, Reason: reason}},
+		errors: []Flaw{{Pointer: "/" + name, Reason: reason}},
 	}
 }
 
@@ -64,6 +65,8 @@ func faultOf(err error) *fault {
 		return faultf(http.StatusBadRequest, "%s", record.Error())
 	case errors.Is(err, rank.ErrUnknownItem), errors.Is(err, ErrNotFound):
 		return faultf(http.StatusNotFound, "%v", err)
+	case errors.Is(err, ingest.ErrTooManyRecords):
+		return faultf(http.StatusRequestEntityTooLarge, "%v; send them in parts", err)
 	case errors.Is(err, rank.ErrRequest), errors.Is(err, ErrBadRequest):
 		return faultf(http.StatusBadRequest, "%v", err)
 	case errors.Is(err, ErrMisdirected):

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -174,6 +175,9 @@ func (a *API) decode(w *response, r *http.Request, target any, strict bool) erro
 	}
 	if len(b.bytes) == 0 && strict {
 		return nil // nothing to say is fine where every field is optional
+	}
+	if !utf8.Valid(b.bytes) {
+		return faultf(http.StatusBadRequest, "body: is not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(b.bytes))
 	if strict {

@@ -95,7 +95,7 @@ func (a *API) catchUp(ctx context.Context, after event.Cursor) error {
 	if len(after) == 0 {
 		return nil
 	}
-	return a.rooms.Engine.WaitApplied(ctx, after)
+	return a.rooms.Engine.Wait(ctx, after)
 }
 
 // request checks what both forms of the request share.

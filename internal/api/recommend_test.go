@@ -137,7 +137,7 @@ func TestBadRequestsForAListNameTheParameter(t *testing.T) {
 			t.Errorf("%s: got %+v", tc.query, p)
 		}
 	}
-	for _, body := range []string{``, `[]`, `{"n":"x"}`, `{"n":1}{}`, `{"user":7}`, `{"n":0}`, `{"context":[1]}`, `{"user":"u"`, `{"exclude":"a"}`, `{"after":"x"}`} {
+	for _, body := range []string{``, `[]`, `{"n":"x"}`, `{"n":1}{}`, `{"user":7}`, `{"n":0}`, `{"context":[1]}`, `{"user":"u"`, `{"exclude":"a"}`, `{"after":"x"}`, "{\"user\":\"\xff\"}"} {
 		w := newWorld(t)
 		w.want(w.do("POST", "/v1/recommendations", body), http.StatusBadRequest)
 	}

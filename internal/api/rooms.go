@@ -47,41 +47,10 @@ type Log interface {
 	Wait(ctx context.Context, cursor event.Cursor) error
 }
 
-// Intake judges request bodies record by record. It may keep body: nobody writes to it again.
+// Intake judges request bodies record by record; *ingest.Intake does. It may keep the body: nobody writes to it again.
 type Intake interface {
-	Judge(kind event.Kind, form Form, body []byte, received event.Time) Batch
+	Judge(b ingest.Body) (*ingest.Judgement, error)
 }
-
-// Form is how a body holds its records.
-type Form uint8
-
-// The forms of a body.
-const (
-	FormJSON   Form = iota // one object, or an array of them
-	FormNDJSON             // one object a line
-	FormAny                // the content type does not say; look
-)
-
-// Batch is a judged body.
-type Batch struct {
-	// Records are to be appended as one: what was accepted, and a dead letter for each record refused for
-	// its form. A body that is not JSON at all is one dead letter.
-	Records  []event.Record
-	Accepted int
-	Rejected []Rejection // by index
-	Fault    BatchFault
-	Detail   string // of the fault, for people
-}
-
-// BatchFault says that a body was refused as a whole.
-type BatchFault uint8
-
-// The faults of a body.
-const (
-	FaultNone     BatchFault = iota
-	FaultNotJSON             // 400
-	FaultTooLarge            // more records than one request may hold: 413
-)
 
 // Gate holds writers back while the engine is behind or the disk is full. Admit is asked before a body is read. A wait
 // above 0 is what the client is told to wait before it tries again (429); an error refuses for other reasons (503).
@@ -112,8 +81,8 @@ type ItemView struct {
 type Engine interface {
 	// Applied is the place up to which state includes the log. The caller may keep it.
 	Applied() event.Cursor
-	// WaitApplied returns when Applied covers cursor, ErrMisdirected when it never will here, or the context's error.
-	WaitApplied(ctx context.Context, cursor event.Cursor) error
+	// Wait returns when Applied covers cursor, ErrMisdirected when it never will here, or the context's error.
+	Wait(ctx context.Context, cursor event.Cursor) error
 	// Ready is nil when state is loaded and the engine keeps up; otherwise it says why not.
 	Ready() error
 	Status() Status

@@ -4,33 +4,33 @@ import (
 	"time"
 
 	"recsvc/internal/event"
+	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
 )
 
-// Rejection is one record of a batch that was not taken.
-type Rejection struct {
-	Index   int    `json:"index" doc:"place in the batch, from 0"`
-	ID      string `json:"id,omitempty" doc:"of the record, where it could be read"`
-	Pointer string `json:"pointer,omitempty" doc:"JSON pointer of the field"`
-	Reason  string `json:"reason" doc:"what is wrong with it"`
-}
-
 // WriteAnswer is the 202 of every write.
 type WriteAnswer struct {
-	Accepted int         `json:"accepted" doc:"records that are now durable"`
-	Rejected []Rejection `json:"rejected"`
-	Cursor   string      `json:"cursor" doc:"the place in the log just after them; opaque"`
+	Accepted int                `json:"accepted" doc:"records that are now durable"`
+	Rejected []ingest.Rejection `json:"rejected"`
+	Cursor   string             `json:"cursor" doc:"the place in the log just after them; opaque"`
 }
 
 // Problem is RFC 9457's problem detail.
 type Problem struct {
-	Type     string      `json:"type"`
-	Title    string      `json:"title"`
-	Status   int         `json:"status"`
-	Detail   string      `json:"detail"`
-	Errors   []Rejection `json:"errors,omitempty" doc:"what is wrong, piece by piece"`
-	Accepted *int        `json:"accepted,omitempty" doc:"0 when a whole batch was refused"`
-	Rejected []Rejection `json:"rejected,omitempty" doc:"the same as errors, in the shape of a write's answer"`
+	Type     string             `json:"type"`
+	Title    string             `json:"title"`
+	Status   int                `json:"status"`
+	Detail   string             `json:"detail"`
+	Errors   []Flaw             `json:"errors,omitempty" doc:"what is wrong, piece by piece"`
+	Accepted *int               `json:"accepted,omitempty" doc:"0 when a whole batch was refused"`
+	Rejected []ingest.Rejection `json:"rejected,omitempty" doc:"every record of a batch of which none was accepted, as a write's answer has it"`
+}
+
+// Flaw is one thing that is wrong with a request.
+type Flaw struct {
+	Index   *int   `json:"index,omitempty" doc:"of the record in a batch, from 0"`
+	Pointer string `json:"pointer,omitempty" doc:"JSON pointer of the field"`
+	Reason  string `json:"reason"`
 }
 
 // RecommendationsRequest asks for a list.

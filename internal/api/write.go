@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"recsvc/internal/event"
+	"recsvc/internal/ingest"
 )
 
 // maxErrors is how many rejections a 422 repeats as RFC 9457 errors.
@@ -31,17 +31,23 @@ func (a *API) write(w *response, r *http.Request, kind event.Kind) error {
 		a.bury(r, now, err, b.bytes)
 		return err
 	}
-	batch := a.rooms.Intake.Judge(kind, formOf(r), b.bytes, now)
-	a.metrics.records.WithLabelValues("accepted").Add(float64(batch.Accepted))
-	a.metrics.records.WithLabelValues("rejected").Add(float64(len(batch.Rejected)))
-	cursor, err := a.commit(r.Context(), batch.Records)
+	verdict, err := a.rooms.Intake.Judge(ingest.Body{
+		Kind: kind, Source: "http", Place: r.URL.Path, NDJSON: saysNDJSON(r), Received: now, Bytes: b.bytes,
+	})
+	if err != nil {
+		if errors.Is(err, ingest.ErrTooManyRecords) {
+			a.bury(r, now, &fault{letter: event.ReasonTooLarge, detail: err.Error()}, b.bytes)
+		}
+		return err
+	}
+	cursor, err := a.commit(r.Context(), verdict.Records)
 	if err != nil {
 		return err
 	}
-	if f := batch.fault(); f != nil {
-		return f
+	if verdict.Accepted == 0 {
+		return refused(verdict)
 	}
-	w.buf = appendWriteAnswer(w.buf[:0], batch.Accepted, batch.Rejected, cursor)
+	w.buf = appendWriteAnswer(w.buf[:0], verdict.Accepted, verdict.Rejected, cursor)
 	w.send(http.StatusAccepted, headerJSON[0], w.buf)
 	return nil
 }
@@ -97,50 +103,45 @@ func (a *API) bury(r *http.Request, now event.Time, why error, b []byte) {
 	}
 }
 
-// fault is the error of a batch of which nothing was taken; nil when something was.
-func (b *Batch) fault() error {
-	switch {
-	case b.Fault == FaultNotJSON:
-		return &fault{status: http.StatusBadRequest, detail: b.Detail, errors: b.Rejected}
-	case b.Fault == FaultTooLarge:
-		return faultf(http.StatusRequestEntityTooLarge, "%s", b.Detail)
-	case b.Accepted > 0:
-		return nil
+// refused is the error of a body of which nothing was taken.
+func refused(v *ingest.Judgement) *fault {
+	if v.Malformed != nil {
+		return faultf(http.StatusBadRequest, "%v", v.Malformed)
 	}
-	detail := "none of the records was accepted"
-	if len(b.Rejected) == 0 {
-		detail = "the body holds no record"
+	f := &fault{status: http.StatusUnprocessableEntity, detail: "none of the records was accepted", rejected: v.Rejected}
+	if len(v.Rejected) == 0 {
+		f.detail = "the body holds no record"
 	}
-	return &fault{
-		status:   http.StatusUnprocessableEntity,
-		detail:   detail,
-		errors:   b.Rejected[:min(len(b.Rejected), maxErrors)],
-		rejected: b.Rejected,
+	for i := range v.Rejected[:min(len(v.Rejected), maxErrors)] {
+		r := &v.Rejected[i]
+		f.errors = append(f.errors, Flaw{Index: &r.Index, Pointer: r.Pointer, Reason: r.Reason})
 	}
+	return f
 }
 
-func appendWriteAnswer(dst []byte, accepted int, rejected []Rejection, cursor event.Cursor) []byte {
+func appendWriteAnswer(dst []byte, accepted int, rejected []ingest.Rejection, cursor event.Cursor) []byte {
 	dst = strconv.AppendInt(append(dst, `{"accepted":`...), int64(accepted), 10)
 	dst = append(dst, `,"rejected":[`...)
 	for i := range rejected {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = rejected[i].append(dst)
+		dst = appendRejection(dst, &rejected[i])
 	}
 	dst = append(dst, `],"cursor":`...)
 	return append(event.AppendString(dst, cursor.String()), '}', '\n')
 }
 
-func (x *Rejection) append(dst []byte) []byte {
+func appendRejection(dst []byte, x *ingest.Rejection) []byte {
 	dst = strconv.AppendInt(append(dst, `{"index":`...), int64(x.Index), 10)
 	if x.ID != "" {
 		dst = event.AppendString(append(dst, `,"id":`...), x.ID)
 	}
-	if x.Pointer != "" {
-		dst = event.AppendString(append(dst, `,"pointer":`...), x.Pointer)
+	dst = event.AppendString(append(dst, `,"reason":`...), x.Reason)
+	if x.Hint != "" {
+		dst = event.AppendString(append(dst, `,"hint":`...), x.Hint)
 	}
-	return append(event.AppendString(append(dst, `,"reason":`...), x.Reason), '}')
+	return append(dst, '}')
 }
 
 // deleteItem takes an item out of recommendation: once it answers, no list holds it.
@@ -163,16 +164,10 @@ func (a *API) deleteItem(w *response, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.opts.Deadline)
 	defer cancel()
-	if err := a.rooms.Engine.WaitApplied(ctx, cursor); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := a.rooms.Engine.Wait(ctx, cursor); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	w.buf = appendWriteAnswer(w.buf[:0], 1, nil, cursor)
 	w.send(http.StatusAccepted, headerJSON[0], w.buf)
 	return nil
-}
-
-// mediaType is a content type without its parameters, in lower case.
-func mediaType(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	return strings.ToLower(strings.TrimSpace(s))
 }

@@ -73,6 +73,11 @@ func TestEachWayAWriteCanFailHasItsStatus(t *testing.T) {
 	}{
 		{"not JSON", `{"type":`, nil, nil, 400, 1},
 		{"nothing accepted", `{"type":"click","user":"u","item":"i","position":0}`, nil, nil, 422, 1},
+		{"too many records", "[" + strings.Repeat("{},", 20) + "{}]", nil, nil, 413, 1},
+		{"no body", "", nil, nil, 400, 0},
+		{"too late", `{"type":"click","user":"u","item":"i","ts":"2026-11-01T00:00:00Z"}`, nil, nil, 422, 0},
+		{"too far ahead", `{"type":"click","user":"u","item":"i","ts":"2026-11-24T00:00:00Z"}`, nil, nil, 422, 1},
+		{"written by the server alone", `{"type":"served","user":"u","item":"i"}`, nil, nil, 422, 1},
 		{"an empty batch", `[]`, nil, nil, 422, 0},
 		{"too large", big, nil, nil, 413, 1},
 		{"unknown encoding", oneEvent, []string{"Content-Encoding", "br"}, nil, 415, 0},
@@ -114,6 +119,18 @@ func TestARefusedBatchSaysWhyTwice(t *testing.T) {
 	decodeStrict(t, rec.Body.Bytes(), &p)
 	if p.Accepted == nil || *p.Accepted != 0 || len(p.Rejected) != 1 || len(p.Errors) != 1 || p.Rejected[0].ID != "x" {
 		t.Errorf("got %+v", p)
+	}
+}
+
+func TestALateRecordIsToldOfReplay(t *testing.T) {
+	w := newWorld(t)
+	body := `[` + oneEvent + `,{"type":"click","user":"u","item":"i","ts":"2026-11-01T00:00:00Z"}]`
+	rec := w.want(w.do("POST", "/v1/events", body), http.StatusAccepted)
+	if !strings.Contains(rec.Body.String(), `{"index":1,"reason":"late","hint":"`) || !strings.Contains(rec.Body.String(), "replay") {
+		t.Errorf("got %s", rec.Body)
+	}
+	if len(w.records()) != 1 {
+		t.Error("a late record was logged")
 	}
 }
 
