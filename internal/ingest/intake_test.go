@@ -263,7 +263,7 @@ recsvc_ingest_unknown_fields_total 1
 // library cannot read is never taken for JSON.
 func FuzzJudge(f *testing.F) {
 	good := `{"id":"a","type":"click","user":"u","item":"i"}`
-	for _, body := range []string{good, "[" + good + "]", good + "\n" + good, "[]", "[1,{}]", "hello", `[{"a":"\"]"},{}]`, "{}{}", "[[1],[{}]]"} {
+	for _, body := range []string{good, "[" + good + "]", good + "\n" + good, "[]", "[1,{}]", "hello", `[{"a":"\"]"},{}]`, "{}{}", "[[1],[{}]]", "\f", "\u00a0\n{}"} {
 		f.Add([]byte(body), true)
 		f.Add([]byte(body), false)
 	}

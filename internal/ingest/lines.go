@@ -97,7 +97,7 @@ func (c lineChunk) eachLine(fn func(line int64, text []byte)) {
 		} else {
 			data = nil
 		}
-		if text = bytes.TrimSpace(text); len(text) > 0 {
+		if text = bytes.Trim(text, jsonSpace); len(text) > 0 {
 			fn(line, text)
 		}
 		line++

@@ -79,7 +79,7 @@ func malformed(at int) error {
 // splitLines cuts the lines that are not blank.
 func splitLines(body []byte, limit int) (parts [][]byte, err error) {
 	for text := range bytes.SplitSeq(body, []byte{'\n'}) {
-		if text = bytes.TrimSpace(text); len(text) == 0 {
+		if text = bytes.Trim(text, jsonSpace); len(text) == 0 {
 			continue
 		}
 		if parts = append(parts, text); len(parts) > limit {
@@ -88,6 +88,9 @@ func splitLines(body []byte, limit int) (parts [][]byte, err error) {
 	}
 	return parts, nil
 }
+
+// jsonSpace is what JSON calls white space. A line of any other is not blank, and not to be lost.
+const jsonSpace = " \t\r\n"
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
