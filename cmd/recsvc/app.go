@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"recsvc/internal/config"
+	"recsvc/internal/engine"
+	"recsvc/internal/event"
+	"recsvc/internal/features"
+	"recsvc/internal/ingest"
+	"recsvc/internal/model"
+	"recsvc/internal/state"
+	"recsvc/internal/wal"
+)
+
+// app is the whole server, opened but not running.
+type app struct {
+	config   *config.Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+	learning *prometheus.Registry // what is made anew when the state is
+	metrics  *ingest.Metrics
+
+	wal       *wal.Log // nil with Kafka
+	sink      ingest.Log
+	source    ingest.Source // of the log
+	kafka     *ingest.KafkaSource
+	validator *ingest.Validator
+	state     *state.Store
+	snapshots *state.Snapshots
+	features  *features.Store
+	model     *model.Model
+	letters   *ingest.DeadLetters
+	engine    *engine.Engine
+
+	closers []func() error // in the order of opening
+}
+
+// openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
+func openApp(c *config.Config, log *zap.Logger) (a *app, err error) {
+	a = &app{config: c, log: log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.metrics = ingest.NewMetrics(a.registry)
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	a.validator, err = ingest.NewValidator(ingest.ValidatorOptions{
+		Horizon: c.Horizon, MaxFuture: c.MaxFuture, ItemlessTypes: c.ItemlessTypes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openLog(); err != nil {
+		return nil, err
+	}
+	a.snapshots, err = state.NewSnapshots(filepath.Join(c.Data, "snapshots"))
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, a.snapshots.Close)
+	return a, a.openEngine()
+}
+
+// openLog opens the embedded log, or reaches for Kafka.
+func (a *app) openLog() (err error) {
+	c := a.config
+	if len(c.Kafka.Brokers) > 0 {
+		return a.openKafka()
+	}
+	a.wal, err = wal.Open(filepath.Join(c.Data, "log"), wal.Options{
+		SegmentBytes: int64(c.Log.SegmentBytes), RetainBytes: int64(c.Log.RetainBytes), RetainAge: c.Log.RetainAge,
+		Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.wal.Close)
+	if cut := a.wal.Repaired(); cut.Bytes > 0 {
+		a.log.Warn("the log ended in a record that was never acknowledged; it was cut", zap.Any("cut", cut))
+	}
+	embedded, err := ingest.NewEmbedded(a.wal, ingest.EmbeddedOptions{})
+	a.sink, a.source = embedded, embedded
+	return err
+}
+
+func (a *app) openKafka() error {
+	c := a.config
+	opts := ingest.KafkaOptions{
+		Brokers: c.Kafka.Brokers, Topic: c.Kafka.Topic, Group: c.Kafka.Group, ClientID: c.Kafka.ClientID,
+		Accept: a.validator.Stream, Logger: a.log, Registerer: a.registry,
+	}
+	producer, err := ingest.NewKafkaLog(opts)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, producer.Close)
+	a.kafka, err = ingest.NewKafkaSource(opts)
+	a.sink, a.source = producer, a.kafka
+	return err
+}
+
+// openEngine loads the state. One that was made under other definitions is made anew from the log, where the log still
+// has everything.
+func (a *app) openEngine() error {
+	err := a.tryEngine()
+	if !errors.Is(err, engine.ErrDefinitions) {
+		return err
+	}
+	if a.wal == nil || a.wal.First() > 0 {
+		return fmt.Errorf("%w; the log no longer holds everything, so that it cannot be made anew: go back to the former "+
+			"configuration, or move %s away to begin with what the log still has", err, a.stateDir())
+	}
+	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()))
+	if err := errors.Join(a.closeLast(), os.RemoveAll(a.stateDir())); err != nil {
+		return err
+	}
+	return a.tryEngine()
+}
+
+func (a *app) stateDir() string { return filepath.Join(a.config.Data, "state") }
+
+func (a *app) tryEngine() (err error) {
+	c := a.config
+	var parts engine.Parts
+	if parts.Features, err = newFeatures(c); err != nil {
+		return err
+	}
+	if parts.Model, err = newModel(c); err != nil {
+		return err
+	}
+	if parts.Clock, err = ingest.NewClock(ingest.ClockOptions{Lateness: c.Lateness, Horizon: c.Horizon}); err != nil {
+		return err
+	}
+	if parts.Dedup, err = ingest.NewDedup(ingest.DedupOptions{Horizon: c.Horizon}); err != nil {
+		return err
+	}
+	if parts.Letters, err = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: c.Limits.DeadLetters}); err != nil {
+		return err
+	}
+	a.learning = prometheus.NewRegistry()
+	if parts.State, err = state.Open(a.stateDir(), state.Options{
+		MinFreeBytes: int64(c.Limits.FreeBytes), Log: a.log, Registerer: a.learning,
+	}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, parts.State.Close)
+	opts := engine.Options{
+		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, Durable: a.sink.Wait,
+		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
+	}
+	if a.wal != nil {
+		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(c.Offset(0)) }
+	}
+	if a.engine, err = engine.Open(parts, opts); err != nil {
+		return err
+	}
+	a.features, a.model, a.state, a.letters = parts.Features, parts.Model, parts.State, parts.Letters
+	return a.learning.Register(engine.NewModelCollector(a.model))
+}
+
+// definitionsHash identifies what the state depends on beside the log.
+func definitionsHash(c *config.Config) [32]byte {
+	print := features.Fingerprint(definitions(c), featureOptions(c))
+	return sha256.Sum256(fmt.Appendf(nil, "%x %+v %+v %v %v", print, c.Models[0], c.Feedback, c.Lateness, c.Horizon))
+}
+
+// closeLast closes what was opened last.
+func (a *app) closeLast() error {
+	n := len(a.closers) - 1
+	err := a.closers[n]()
+	a.closers = a.closers[:n]
+	return err
+}
+
+// Close closes everything, in reverse order of opening.
+func (a *app) Close() error {
+	var errs []error
+	for len(a.closers) > 0 {
+		errs = append(errs, a.closeLast())
+	}
+	return errors.Join(errs...)
+}
+
+// run applies the log, and what else writes to it, until ctx ends.
+func (a *app) run(ctx context.Context) error { return a.engine.Run(ctx, a.source) }

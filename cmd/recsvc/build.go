@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"recsvc/internal/config"
+	"recsvc/internal/features"
+	"recsvc/internal/feedback"
+	"recsvc/internal/model"
+	"recsvc/internal/rank"
+)
+
+// newFeatures compiles the declared features; a wrong one is reported at its place in the file.
+func newFeatures(c *config.Config) (*features.Store, error) {
+	s, err := features.New(definitions(c), featureOptions(c))
+	var wrong *features.DefinitionError
+	if errors.As(err, &wrong) {
+		return nil, c.Errorf(fmt.Sprintf("features[%d].%s", wrong.Index, wrong.Key), "feature %q: %s", wrong.Name, wrong.Msg)
+	}
+	if err != nil {
+		return nil, c.Errorf("models[0].features", "%v", err)
+	}
+	return s, nil
+}
+
+func definitions(c *config.Config) []features.Definition {
+	defs := make([]features.Definition, 0, len(c.Features))
+	for _, f := range c.Features {
+		d := features.Definition{
+			Name: f.Name, Kind: f.Kind, Scope: f.Scope, On: f.On, Of: f.Of, Over: f.Over, Outcomes: f.Outcomes,
+			Value: f.Value, Window: f.Window, Slide: f.Slide, HalfLife: f.HalfLife,
+			Prior: features.Prior{Strength: f.Prior.Strength, Mean: f.Prior.Mean},
+			As:    f.As, N: f.N, Field: f.Field, Inputs: f.Inputs, Buckets: f.Buckets.Bounds, Base: f.Base,
+			Scale: f.Scale, Shift: f.Shift,
+		}
+		if f.Input != "" {
+			d.Inputs = []string{f.Input}
+		}
+		defs = append(defs, d)
+	}
+	return defs
+}
+
+func featureOptions(c *config.Config) features.Options {
+	return features.Options{
+		Emit: c.Models[0].Features, SubRows: c.Recall.SubRows, Weights: c.Recall.Weights,
+		TrendingHalfLives: c.Recall.HalfLives, RecentEvents: c.Recall.Recent, SeenItems: c.Recall.Seen,
+		CovisitWindow: c.Recall.History, Neighbours: c.Recall.Neighbours,
+	}
+}
+
+func feedbackOptions(c *config.Config) feedback.Options {
+	o := feedback.Options{
+		ExposureWait: c.Feedback.ExposureWait, LateMemory: c.Feedback.LateMemory, Positions: c.Feedback.Positions,
+		ScenePositions: c.Feedback.ScenePositions, ShownClip: c.Feedback.ShownClip,
+		ServedIsExposure: make(map[string]bool),
+	}
+	for _, scene := range c.Feedback.ServedIsExposure {
+		o.ServedIsExposure[scene] = true
+	}
+	for _, h := range c.Models[0].Heads {
+		head := feedback.HeadOptions{
+			Name: h.Name, Window: h.Window, Delay: feedback.Delay(h.Delay), Examination: feedback.Examination(h.Examination),
+		}
+		for _, p := range h.Positive {
+			head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
+		}
+		o.Heads = append(o.Heads, head)
+	}
+	return o
+}
+
+// scenes translates the ranking policies, in the order of their names.
+func scenes(c *config.Config) []rank.Scene {
+	var out []rank.Scene
+	for name, s := range c.Rank.Scenes {
+		scene := rank.Scene{
+			Name: name, MinPool: s.MinPool, Seeds: s.Seeds, Categories: s.Categories, Window: s.Window,
+			ScanLimit: s.ScanLimit, Epsilon: s.Epsilon, Budget: s.Budget,
+			Seen: rank.SeenPolicy{Mode: rank.SeenMode(s.Seen.Policy), Times: s.Seen.Times, Within: s.Seen.Within, Acted: s.Seen.Acted},
+		}
+		for _, ch := range s.Channels {
+			scene.Recall = append(scene.Recall, rank.Quota{Channel: ch.Name, N: ch.Quota})
+		}
+		out = append(out, scene)
+	}
+	slices.SortFunc(out, func(a, b rank.Scene) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// newModel builds the model with its heads.
+func newModel(c *config.Config) (*model.Model, error) {
+	m := c.Models[0]
+	opts := model.Options{Name: m.Name, Bits: m.Bits}
+	for i, h := range m.Heads {
+		exam, err := model.ParseExamination(h.Examination)
+		if err != nil {
+			return nil, c.Errorf(fmt.Sprintf("models[0].heads[%d].examination", i), "%v", err)
+		}
+		opts.Heads = append(opts.Heads, model.HeadOptions{
+			Name: h.Name, Examination: exam,
+			Hyper: model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
+		})
+	}
+	out, err := model.New(opts)
+	if err != nil {
+		return nil, c.Errorf("models[0]", "%v", err)
+	}
+	return out, nil
+}
+
+// scoreHead is the place of the head that lists are ranked by.
+func scoreHead(c *config.Config) int {
+	for i, h := range c.Models[0].Heads {
+		if h.Name == c.Models[0].Score {
+			return i
+		}
+	}
+	return 0
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"recsvc/configs"
+	"recsvc/internal/config"
+	"recsvc/internal/feedback"
+	"recsvc/internal/rank"
+)
+
+const checkHelp = `
+Validates a configuration, down to the features, heads and scenes that it declares, without starting anything. Each mistake
+is printed with file, line, column and key; the exit status is then 1.`
+
+func check(_ context.Context, args []string, std stdio) error {
+	fs := flags("check", checkHelp, std)
+	file := fs.String("config", "", "configuration `FILE`")
+	if err := parse(fs, args, nil); err != nil {
+		return err
+	}
+	if *file == "" {
+		fmt.Fprintln(std.err, "recsvc check: name the file with -config")
+		fs.Usage()
+		return errUsage
+	}
+	c, err := loadConfig(*file, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "%s: %d features, %d heads, %d scenes: valid\n", *file, len(c.Features), len(c.Models[0].Heads), len(c.Rank.Scenes))
+	return nil
+}
+
+// loadConfig reads a configuration, or the built-in one when path is empty, and checks it to the bottom. over holds what
+// flags have set, by the path of the key.
+func loadConfig(path string, over map[string]string) (*config.Config, error) {
+	overrides := config.Overrides{Env: os.LookupEnv, Flags: over}
+	var c *config.Config
+	var err error
+	if path == "" {
+		c, err = config.Parse("built-in configuration", configs.Default, overrides)
+	} else {
+		c, err = config.Load(path, overrides)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, checkRooms(c)
+}
+
+type nothing struct{}
+
+func (nothing) Learn(feedback.Step)     {}
+func (nothing) Settle(feedback.Settled) {}
+
+// checkRooms builds what can be built without touching the disk, so that every mistake is found before the start.
+func checkRooms(c *config.Config) error {
+	if len(c.Models) != 1 {
+		return c.Errorf("models", "declare exactly one model: %d are declared", len(c.Models))
+	}
+	store, err := newFeatures(c)
+	if err != nil {
+		return err
+	}
+	if _, err := feedback.New(feedbackOptions(c), nothing{}); err != nil {
+		return c.Errorf("models[0].heads", "%v", err)
+	}
+	if _, err := rank.New(rank.FromFeatures(store), nil, rank.Options{Scenes: scenes(c)}); err != nil {
+		return c.Errorf("rank.scenes", "%v", err)
+	}
+	return nil
+}

@@ -1,0 +1,7 @@
+package main
+
+import (
+	"context"
+)
+
+func demo(ctx context.Context, args []string, std stdio) error { return nil }

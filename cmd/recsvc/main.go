@@ -1,0 +1,126 @@
+// Command recsvc is a real-time recommendation server: one process that takes behaviour events in, keeps features and
+// models up to date with them, and answers with ranked lists.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], stdio{os.Stdout, os.Stderr})
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "recsvc: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// stdio is where a command writes: results, and everything else.
+type stdio struct{ out, err io.Writer }
+
+// errUsage says that the command line was wrong and that this has been told.
+var errUsage = errors.New("wrong usage")
+
+// command is one verb of the command line.
+type command struct {
+	name, args, short string
+	run               func(ctx context.Context, args []string, std stdio) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "[-config FILE] [-listen ADDR] [-data DIR]", "run the server", serve},
+		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
+		{"replay", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-data DIR] [-append] [-json]", "push event files through the whole engine and report what was learned", replay},
+		{"check", "-config FILE", "validate a configuration", check},
+		{"version", "", "print version, commit and Go version", version},
+	}
+}
+
+// run is main without the process: tests call it.
+func run(ctx context.Context, args []string, std stdio) error {
+	if len(args) == 0 || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" || args[0] == "help" {
+		usage(std.out)
+		if len(args) == 0 {
+			return errUsage
+		}
+		return nil
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:], std)
+		}
+	}
+	fmt.Fprintf(std.err, "recsvc: no command %q\n\n", args[0])
+	usage(std.err)
+	return errUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "recsvc is a real-time recommendation server.\n\nUsage: recsvc COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, "\n`recsvc COMMAND -h` explains a command's flags. Start with `recsvc demo`.\n")
+}
+
+// flags returns the flag set of a command, whose -h shows text below the usage line.
+func flags(name, text string, std stdio) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(std.err)
+	fs.Usage = func() {
+		for _, c := range commands() {
+			if c.name == name {
+				fmt.Fprintf(fs.Output(), "Usage: recsvc %s %s\n\n%s\n", c.name, c.args, strings.TrimSpace(text))
+			}
+		}
+		has := false
+		fs.VisitAll(func(*flag.Flag) { has = true })
+		if has {
+			fmt.Fprint(fs.Output(), "\nFlags:\n")
+			fs.PrintDefaults()
+		}
+	}
+	return fs
+}
+
+// parse reads the flags; arguments that are left over are an error unless rest takes them.
+func parse(fs *flag.FlagSet, args []string, rest *[]string) error {
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage // the flag package has told it
+	}
+	if rest != nil {
+		*rest = fs.Args()
+	} else if fs.NArg() > 0 {
+		fmt.Fprintf(fs.Output(), "recsvc %s: unexpected argument %q\n", fs.Name(), fs.Arg(0))
+		fs.Usage()
+		return errUsage
+	}
+	return nil
+}
+
+// list is a flag that may be repeated.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, " ") }
+
+func (l *list) Set(s string) error {
+	*l = append(*l, s)
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"recsvc/internal/config"
+	"recsvc/internal/event"
+	"recsvc/internal/ingest"
+)
+
+const replayHelp = `
+Pushes event files (NDJSON, plain or gzip) through the whole engine, as if they came in live: features, joins, learning,
+checkpoints. Several files are merged by ts. The catalogue is read first. A tick at the end closes every label window.
+It ends with the progressive metrics, each prediction made before its outcome was known, by day and overall, and with a
+digest of all that was learned: the same input gives the same digest.
+
+Without -data everything happens in a temporary directory that is removed afterwards. With it, the directory can be
+served afterwards: recsvc serve -data DIR.`
+
+type replayFlags struct {
+	from, items, users list
+	config, data       string
+	append, json       bool
+	quiet              bool
+}
+
+func replay(ctx context.Context, args []string, std stdio) error {
+	var f replayFlags
+	fs := flags("replay", replayHelp, std)
+	fs.Var(&f.from, "from", "event `FILE`; may be repeated, and arguments after the flags are further files")
+	fs.Var(&f.items, "items", "catalogue `FILE`; may be repeated")
+	fs.Var(&f.users, "users", "profile `FILE`; may be repeated")
+	fs.StringVar(&f.config, "config", "", "configuration `FILE`; the built-in one when absent")
+	fs.StringVar(&f.data, "data", "", "data `DIR`ectory to keep; a temporary one when absent")
+	fs.BoolVar(&f.append, "append", false, "go on with a data directory that was used before")
+	fs.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
+	var rest []string
+	if err := parse(fs, args, &rest); err != nil {
+		return err
+	}
+	f.from = append(f.from, rest...)
+	if len(f.from) == 0 {
+		fmt.Fprintln(std.err, "recsvc replay: name at least one event file with -from")
+		fs.Usage()
+		return errUsage
+	}
+	c, err := loadConfig(f.config, nil)
+	if err != nil {
+		return err
+	}
+	c.Kafka.Brokers = nil // history goes into a log of its own
+	return replayInto(ctx, c, f, std)
+}
+
+// replayInto runs the replay in the directory asked for, or in one that it removes.
+func replayInto(ctx context.Context, c *config.Config, f replayFlags, std stdio) error {
+	c.Data = f.data
+	if f.data == "" {
+		dir, err := os.MkdirTemp("", "recsvc-replay-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Data = dir
+	}
+	used, err := prepareData(c.Data)
+	if err != nil {
+		return err
+	}
+	if used && !f.append {
+		return fmt.Errorf("data directory %s was used before: give -append to go on with it, or name an empty one", c.Data)
+	}
+	log, err := newLogger("warn", std.err)
+	if err != nil {
+		return err
+	}
+	report, err := replayFiles(ctx, c, f, log, std)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return report.writeJSON(std.out)
+	}
+	return report.writeTable(std.out)
+}
+
+func replayFiles(ctx context.Context, c *config.Config, f replayFlags, log *zap.Logger, std stdio) (r *report, err error) {
+	start := time.Now()
+	a, err := openApp(c, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = joinClose(err, a) }()
+	bar := newProgress(std.err, f.json)
+	files, err := ingest.NewFiles(a.validator, ingest.FilesOptions{
+		Items: f.items, Users: f.users, Events: f.from, Metrics: a.metrics, Progress: bar.update,
+	})
+	if err != nil {
+		return nil, err
+	}
+	before := a.engine.Status()
+	src := &closing{source: files, after: a.engine.Longest() + c.Lateness, newest: before.Newest}
+	if err := a.engine.Run(ctx, a.backlog().then(ingest.Logged(src, a.sink))); err != nil {
+		return nil, err
+	}
+	bar.done()
+	return newReport(a, before, src, time.Since(start)), nil
+}
+
+// closing hands on a source and ends it with a tick that lets every label window close.
+type closing struct {
+	source ingest.Source
+	after  time.Duration
+	newest event.Time
+
+	catalogue int64 // records that are neither events nor dead letters, the tick included
+}
+
+// Run implements ingest.Source.
+func (c *closing) Run(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
+	err := relay(ctx, c.source, from, func(b *ingest.Batch) error {
+		for i := range b.Records {
+			if e := b.Records[i].Event; e != nil {
+				c.newest = max(c.newest, e.Time)
+			} else if b.Records[i].DeadLetter == nil {
+				c.catalogue++
+			}
+		}
+		return hand(ctx, out, b)
+	})
+	if err != nil {
+		return err
+	}
+	at := c.newest.Add(c.after + time.Second)
+	c.catalogue++
+	return hand(ctx, out, &ingest.Batch{Records: []event.Record{{Kind: event.KindTick, Received: at, Tick: &event.Tick{Time: at}}}})
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"recsvc/internal/api"
+	"recsvc/internal/engine"
+	"recsvc/internal/event"
+	"recsvc/internal/features"
+	"recsvc/internal/ingest"
+	"recsvc/internal/model"
+	"recsvc/internal/state"
+)
+
+// newIntake judges request bodies.
+func (a *app) newIntake() (*ingest.Intake, error) {
+	return ingest.NewIntake(a.validator, ingest.IntakeOptions{MaxRecords: a.config.Limits.BatchRecords, Metrics: a.metrics})
+}
+
+// lag is how many records of the log are not applied yet.
+func (a *app) lag() int64 {
+	if a.kafka != nil {
+		return a.kafka.Status().Lag()
+	}
+	return a.wal.Next() - a.engine.Applied().Offset(0)
+}
+
+// gate holds writers back while the engine is behind or the disk is full.
+type gate struct{ *app }
+
+// Admit implements api.Gate.
+func (g *gate) Admit() (time.Duration, error) {
+	if err := g.state.Room(); err != nil {
+		return 0, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if g.lag() > g.config.Limits.PendingRecords {
+		return time.Second, nil
+	}
+	return 0, nil
+}
+
+// engineRoom shows the engine to the API.
+type engineRoom struct{ *app }
+
+// Applied implements api.Engine.
+func (e *engineRoom) Applied() event.Cursor { return e.engine.Applied() }
+
+// Wait implements api.Engine.
+func (e *engineRoom) Wait(ctx context.Context, c event.Cursor) error {
+	if e.wal != nil {
+		for _, p := range c {
+			if p.Partition != 0 {
+				return api.ErrMisdirected
+			}
+			if p.Offset > e.wal.Next() {
+				return fmt.Errorf("%w: the cursor lies beyond the end of the log", api.ErrBadRequest)
+			}
+		}
+	}
+	return e.engine.Wait(ctx, c)
+}
+
+// Ready implements api.Engine.
+func (e *engineRoom) Ready() error {
+	if e.kafka != nil {
+		if s := e.kafka.Status(); !s.Connected {
+			return fmt.Errorf("kafka: not connected: %w", errors.Join(s.Err))
+		}
+	}
+	lag := e.lag()
+	if lag == 0 {
+		return nil
+	}
+	status := e.engine.Status()
+	if behind := e.behind(status); lag > e.config.Limits.PendingRecords/2 || behind > e.config.Limits.ReadyLag {
+		return fmt.Errorf("the engine is %d records and %v behind", lag, behind.Round(time.Millisecond))
+	}
+	return nil
+}
+
+// behind is how long ago the record applied last was received; 0 when nothing waits.
+func (e *engineRoom) behind(s engine.Status) time.Duration {
+	if e.lag() == 0 || s.Received == 0 {
+		return 0
+	}
+	return max(0, time.Since(s.Received.Time()))
+}
+
+// Checkpoint implements api.Engine.
+func (e *engineRoom) Checkpoint(ctx context.Context) (api.CheckpointStatus, error) {
+	s, err := e.engine.Checkpoint(ctx)
+	if errors.Is(err, engine.ErrStopped) {
+		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	return checkpointStatus(s), err
+}
+
+func checkpointStatus(s engine.CheckpointStatus) api.CheckpointStatus {
+	return api.CheckpointStatus{
+		Epoch: s.Epoch, AgeSeconds: time.Since(s.Written).Seconds(), Bytes: s.Bytes, Seconds: s.Took.Seconds(),
+	}
+}
+
+// Status implements api.Engine.
+func (e *engineRoom) Status() api.Status {
+	s := e.engine.Status()
+	out := api.Status{
+		Cursor: s.Cursor.String(), LagRecords: e.lag(), LagSeconds: e.behind(s).Seconds(), MemoryBytes: residentMemory(),
+		Version: release, Models: []api.ModelStatus{e.modelStatus()},
+		Counts: api.Counts{
+			Applied: int64(s.Applied), Duplicate: int64(s.Duplicate), Late: int64(s.Late), DeadLettered: int64(s.DeadLettered),
+		},
+	}
+	out.Counts.Received = out.Counts.Applied + out.Counts.Duplicate + out.Counts.Late + out.Counts.DeadLettered
+	if s.Watermark != 0 {
+		out.Watermark = &s.Watermark
+	}
+	if c, ok := e.engine.LastCheckpoint(); ok {
+		out.Checkpoint = checkpointStatus(c)
+	}
+	source := api.Source{Name: "embedded", State: "running", Next: s.Cursor.String()}
+	if e.kafka != nil {
+		source.Name = "kafka:" + e.config.Kafka.Topic
+		if k := e.kafka.Status(); k.Err != nil {
+			source.State = k.Err.Error()
+		}
+	}
+	out.Sources = []api.Source{source}
+	return out
+}
+
+func (a *app) modelVersion() string { return fmt.Sprintf("%s@%s", a.model.Name(), a.engine.Applied()) }
+
+func (a *app) modelStatus() api.ModelStatus {
+	m := api.ModelStatus{Name: a.model.Name(), Version: a.modelVersion(), Heads: map[string]api.HeadMetrics{}}
+	for _, h := range a.model.Heads() {
+		window := apiMetrics(h.Validation().Recent())
+		m.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window}
+		nonZero, _ := h.Weights()
+		m.Weights += int64(nonZero)
+	}
+	return m
+}
+
+func apiMetrics(m model.Metrics) api.Metrics {
+	return api.Metrics{
+		N: int64(m.N), Positives: int64(m.Positives), AUC: defined(m.AUC), LogLoss: defined(m.LogLoss),
+		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration),
+	}
+}
+
+// reader shows items and users to the API.
+type reader struct{ store *features.Store }
+
+// Item implements api.Reader.
+func (r *reader) Item(id string, _ event.Time) (api.ItemView, error) {
+	r.store.RLock()
+	defer r.store.RUnlock()
+	ref, ok := r.store.LookupItem(id)
+	if !ok || !r.store.Item(ref).Known {
+		return api.ItemView{}, fmt.Errorf("item %q: %w", id, api.ErrNotFound)
+	}
+	view := api.ItemView{Item: event.Item{ID: id, Attrs: r.store.Item(ref).Attrs}, Live: map[string]float64{}}
+	r.store.Counts(ref, func(eventType string, n uint64) { view.Live[plural(eventType)] = float64(n) })
+	return view, nil
+}
+
+// plural names a counter: exposures, clicks.
+func plural(eventType string) string { return eventType + "s" }
+
+// User implements api.Reader.
+func (r *reader) User(id string, now event.Time) (api.UserView, error) {
+	r.store.RLock()
+	defer r.store.RUnlock()
+	p, ok := r.store.Profile(id, now)
+	if !ok {
+		return api.UserView{}, fmt.Errorf("user %q: %w", id, api.ErrNotFound)
+	}
+	view := api.UserView{User: p.ID, Attributes: p.Attributes, Features: map[string]float64{}, Recent: []api.RecentEvent{}}
+	for _, f := range p.Features {
+		if !math.IsNaN(f.Number) && !math.IsInf(f.Number, 0) {
+			view.Features[f.Name] = f.Number
+		}
+	}
+	for _, e := range p.Recent {
+		recent := api.RecentEvent{Type: e.Type, Time: e.Time}
+		if e.Item != features.NoItem {
+			recent.Item = r.store.Item(e.Item).ID
+		}
+		view.Recent = append(view.Recent, recent)
+	}
+	return view, nil
+}
+
+// snapshotRoom shows the model snapshots to the API.
+type snapshotRoom struct{ *app }
+
+// List implements api.Snapshots.
+func (s *snapshotRoom) List(context.Context) ([]api.Snapshot, error) {
+	metas, err := s.snapshots.List()
+	out := make([]api.Snapshot, 0, len(metas))
+	for _, m := range metas {
+		out = append(out, apiSnapshot(m))
+	}
+	return out, err
+}
+
+// Create implements api.Snapshots.
+func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, error) {
+	meta := state.SnapshotMeta{Created: time.Now().UTC(), Note: note}
+	err := s.snapshots.Create(&meta, func(w io.Writer) error {
+		cursor, err := s.engine.WriteSnapshot(ctx, w)
+		if err != nil {
+			return err
+		}
+		meta.Cursor = cursor.String()
+		meta.Models = []string{fmt.Sprintf("%s@%s", s.model.Name(), cursor)}
+		meta.Metrics, err = json.Marshal(s.headMetrics())
+		return err
+	})
+	return apiSnapshot(meta), err
+}
+
+func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {
+	heads := map[string]api.Metrics{}
+	for _, h := range s.model.Heads() {
+		heads[h.Name()] = apiMetrics(h.Validation().Total())
+	}
+	return map[string]map[string]api.Metrics{s.model.Name(): heads}
+}
+
+// Get implements api.Snapshots.
+func (s *snapshotRoom) Get(_ context.Context, id string) (api.Snapshot, error) {
+	meta, err := s.snapshots.Get(id)
+	return apiSnapshot(meta), snapshotError(err)
+}
+
+// Delete implements api.Snapshots.
+func (s *snapshotRoom) Delete(_ context.Context, id string) error {
+	return snapshotError(s.snapshots.Delete(id))
+}
+
+// Restore implements api.Snapshots: a control record goes into the log, and takes effect where it stands there.
+func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
+	meta, content, err := s.snapshots.Open(id)
+	if err != nil {
+		return "", snapshotError(err)
+	}
+	content.Close()
+	text := func(s string) event.Value { return event.Value{Kind: event.String, Str: s} }
+	cursor, err := s.sink.Append(ctx, []event.Record{{
+		Kind: event.KindControl, Received: event.FromTime(time.Now()),
+		Control: &event.Control{Type: engine.RestoreControl, Attrs: event.Attributes{
+			{Key: "sha256", Value: text(meta.SHA256)}, {Key: "snapshot", Value: text(id)},
+		}},
+	}})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if err := s.sink.Wait(ctx, cursor); err != nil {
+		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if err := s.engine.Wait(ctx, cursor); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s@%s", s.model.Name(), cursor), nil
+}
+
+func snapshotError(err error) error {
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
+	case errors.Is(err, state.ErrBadID):
+		return fmt.Errorf("%w: %w", api.ErrBadRequest, err)
+	}
+	return err
+}
+
+func apiSnapshot(m state.SnapshotMeta) api.Snapshot {
+	out := api.Snapshot{
+		ID: m.ID, Created: m.Created, Cursor: m.Cursor, Models: m.Models, Bytes: m.Bytes, SHA256: m.SHA256, Note: m.Note,
+	}
+	_ = json.Unmarshal(m.Metrics, &out.Metrics) // absent in one made elsewhere
+	return out
+}

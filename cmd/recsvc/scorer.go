@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"recsvc/internal/engine"
+	"recsvc/internal/model"
+	"recsvc/internal/rank"
+)
+
+// scorer orders candidates by one head of the model, beside the learner.
+type scorer struct {
+	model  *model.Model
+	head   *model.Head
+	engine *engine.Engine
+}
+
+// Version names the model by the place in the log that it has learned from.
+func (s *scorer) Version() string {
+	return fmt.Sprintf("%s@%s", s.model.Name(), s.engine.Applied())
+}
+
+// Score implements rank.Scorer. It adds in the order of the engine's own predictions, to the bit.
+func (s *scorer) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
+	base := s.head.Partial(0, model.Vector(shared))
+	for i, own := range rows {
+		dst[i] = float32(model.Sigmoid(s.head.Clamp(s.head.Partial(base, model.Vector(own)))))
+	}
+}
+
+// Explain implements rank.Explainer.
+func (s *scorer) Explain(shared, own rank.Vector) (score float32, heads []rank.Head) {
+	for _, h := range s.model.Heads() {
+		logit := h.Clamp(h.Partial(h.Partial(0, model.Vector(shared)), model.Vector(own)))
+		out := rank.Head{Name: h.Name(), P: model.Sigmoid(logit)}
+		for _, c := range h.Explain(nil, model.Vector(shared), model.Vector(own)) {
+			out.Weights = append(out.Weights, c.Weight)
+		}
+		if h == s.head {
+			score = float32(out.P)
+		}
+		heads = append(heads, out)
+	}
+	return score, heads
+}

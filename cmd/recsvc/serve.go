@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"recsvc/internal/api"
+	"recsvc/internal/config"
+	"recsvc/internal/event"
+	"recsvc/internal/rank"
+)
+
+const serveHelp = `
+Runs the server until it is interrupted. Settings come from the flags, else from the environment (RECSVC_LISTEN,
+RECSVC_DATA, RECSVC_KAFKA_BROKERS, …: see docs/configuration.md), else from the file, else from the defaults. Without
+-config the built-in configuration applies. Without API keys the server listens on loopback addresses only.
+
+It prints "ready http://ADDR" once /readyz answers 200.`
+
+func serve(ctx context.Context, args []string, std stdio) error {
+	fs := flags("serve", serveHelp, std)
+	file := fs.String("config", "", "configuration `FILE`")
+	fs.String("listen", "", "`ADDR`ess to listen on, host:port")
+	fs.String("data", "", "data `DIR`ectory")
+	if err := parse(fs, args, nil); err != nil {
+		return err
+	}
+	c, err := loadConfig(*file, given(fs, "listen", "data"))
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(c.LogLevel, std.err)
+	if err != nil {
+		return err
+	}
+	if _, err := prepareData(c.Data); err != nil {
+		return err
+	}
+	s, err := openServer(c, log, nil)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, func(_ context.Context, url string) error {
+		fmt.Fprintf(std.out, "ready %s\n", url)
+		return nil
+	})
+}
+
+// server is the app with its HTTP side.
+type server struct {
+	*app
+	ranker   *rank.Ranker
+	api      *api.API
+	listener net.Listener
+}
+
+// openServer opens everything and takes the address; it answers nothing yet.
+func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *server, err error) {
+	keys, err := apiKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := api.CheckListen(c.Listen, len(keys)); err != nil {
+		return nil, err
+	}
+	a, err := openApp(c, log)
+	if err != nil {
+		return nil, err
+	}
+	s = &server{app: a}
+	defer func() {
+		if err != nil {
+			err = joinClose(err, a)
+		}
+	}()
+	head := a.model.Head(scoreHead(c))
+	s.ranker, err = rank.New(rank.FromFeatures(a.features), &scorer{a.model, head, a.engine}, rank.Options{
+		Scenes: scenes(c), Seed: uint64(c.Seed), Registerer: a.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rooms := api.Rooms{
+		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
+		Snapshots: &snapshotRoom{a}, DeadLetters: a.letters, Metrics: prometheus.Gatherers{a.registry, a.learning},
+	}
+	if rooms.Intake, err = a.newIntake(); err != nil {
+		return nil, err
+	}
+	s.api, err = api.New(rooms, api.Options{
+		Keys: keys, Deadline: c.RequestDeadline, BodyBytes: int64(c.Limits.BodyBytes), HeaderBytes: int(c.Limits.HeaderBytes),
+		PageUsers: pageUsers, Version: release, Log: log, Registerer: a.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.listener, err = net.Listen("tcp", c.Listen)
+	return s, err
+}
+
+// apiKeys reads the configured keys, those of the environment included.
+func apiKeys(c *config.Config) ([]api.Key, error) {
+	var keys []api.Key
+	for i, k := range c.Keys {
+		secret := k.Key
+		if k.KeyEnv != "" {
+			if secret = os.Getenv(k.KeyEnv); secret == "" {
+				return nil, c.Errorf(fmt.Sprintf("keys[%d].key_env", i), "the environment variable %s is empty", k.KeyEnv)
+			}
+		}
+		key := api.Key{Name: k.Name, Key: secret}
+		for j, r := range k.Roles {
+			role, err := api.ParseRole(r)
+			if err != nil {
+				return nil, c.Errorf(fmt.Sprintf("keys[%d].roles[%d]", i, j), "%v", err)
+			}
+			key.Roles |= role
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// run serves until ctx ends or something breaks: HTTP stops first, then the writer, which leaves a last checkpoint. ready
+// is called with the server's URL when it has caught up with its log.
+func (s *server) run(ctx context.Context, ready func(ctx context.Context, url string) error) (err error) {
+	defer func() { err = joinClose(err, s.app) }()
+	url := "http://" + s.listener.Addr().String()
+	writing, stopWriter := context.WithCancel(context.Background())
+	defer stopWriter()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		err := s.engine.Run(writing, s.source)
+		if writing.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // it was asked to stop
+		}
+		if err == nil && ctx.Err() == nil {
+			err = errors.New("the log ended")
+		}
+		return err
+	})
+	g.Go(func() error {
+		defer stopWriter()
+		start := time.Now()
+		err := s.api.Serve(ctx, s.listener)
+		s.log.Info("http stopped", zap.Duration("after", time.Since(start)))
+		return err
+	})
+	g.Go(func() error { return s.tick(ctx) })
+	g.Go(func() error {
+		if err := s.awaitReady(ctx); err != nil {
+			return nil // stopped before
+		}
+		s.log.Info("ready", zap.String("url", url), zap.Stringer("cursor", s.engine.Applied()))
+		return ready(ctx, url)
+	})
+	start := time.Now()
+	err = g.Wait()
+	s.log.Info("stopped", zap.Duration("served", time.Since(start)), zap.Stringer("cursor", s.engine.Applied()))
+	return err
+}
+
+// awaitReady returns when the engine has caught up.
+func (s *server) awaitReady(ctx context.Context) error {
+	room := engineRoom{s.app}
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for {
+		if room.Ready() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+// tick lets time pass in a log in which nothing happens while something waits for it: every second a quiet partition
+// gets a record that says what time it is.
+func (a *app) tick(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			if err := a.tickQuiet(ctx, event.FromTime(now)); err != nil && ctx.Err() == nil {
+				a.log.Warn("a tick could not be logged", zap.Error(err))
+			}
+		}
+	}
+}
+
+func (a *app) tickQuiet(ctx context.Context, now event.Time) error {
+	status := a.engine.Status()
+	if status.Pending == 0 || status.Newest > now.Add(-time.Second) {
+		return nil
+	}
+	var ticks []event.Record
+	for _, p := range status.Cursor {
+		ticks = append(ticks, event.Record{
+			Kind: event.KindTick, Partition: p.Partition, Received: now, Tick: &event.Tick{Time: now},
+		})
+	}
+	_, err := a.sink.Append(ctx, ticks)
+	return err
+}

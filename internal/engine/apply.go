@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"recsvc/internal/event"
+	"recsvc/internal/features"
+	"recsvc/internal/feedback"
+	"recsvc/internal/model"
+)
+
+// apply takes one record of the log. This is the whole story of a record: what it passes through, and in which order.
+func (e *Engine) apply(r *event.Record) error {
+	switch r.Kind {
+	case event.KindEvent:
+		e.applyEvent(r)
+	case event.KindServed:
+		e.applyServed(r)
+	case event.KindItem:
+		e.Features.UpsertItem(r.Item)
+		e.count(applied)
+	case event.KindUser:
+		e.Features.UpsertUser(r.User)
+		e.count(applied)
+	case event.KindTick:
+		e.Clock.Tick(r)
+		e.advance()
+		e.count(applied)
+	case event.KindDeadLetter:
+		e.Letters.Add(r)
+		e.count(deadLettered)
+	case event.KindControl:
+		return e.applyControl(r)
+	}
+	return nil
+}
+
+// applyEvent takes a behaviour event. What was captured and predicted for it comes before anything that it changes.
+func (e *Engine) applyEvent(r *event.Record) {
+	ev := r.Event
+	if e.Clock.Late(r) {
+		e.count(late)
+		return
+	}
+	if e.Dedup.Seen(ev) {
+		e.count(duplicate)
+		return
+	}
+	e.Clock.Observe(r)
+	e.advance()
+
+	match := e.joiner.Match(ev)
+	item := e.Features.EnsureItem(ev.Item)
+	e.query.Begin(ev.User, match.Context, ev.Time)
+	var captured *feedback.Captured
+	if match.Capture {
+		captured = e.capture(item)
+	}
+	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
+
+	e.Features.Apply(e.query, ev, item)
+	e.count(applied)
+}
+
+// advance lets time pass: label windows close, and ids beyond the horizon are forgotten.
+func (e *Engine) advance() {
+	w := e.Clock.Watermark()
+	e.joiner.Advance(w)
+	e.Dedup.Advance(w)
+}
+
+// capture is the vector and the predictions of the item at hand, as things stand before its event moves them.
+func (e *Engine) capture(item features.ItemRef) *feedback.Captured {
+	c := &e.captured
+	e.query.Item((*features.Vector)(&c.Own), item)
+	c.Shared = feedback.Vector(e.query.Shared())
+	e.Model.Predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
+	return c
+}
+
+// applyServed takes a list that this server answered with: all of it is captured before any of it is learned.
+func (e *Engine) applyServed(r *event.Record) {
+	s, list := r.Served, &e.list
+	list.reset(len(s.Items), len(e.captured.P))
+	e.query.Begin(s.User, s.Context, s.Time)
+	shared := e.query.Shared()
+	for i := range s.Items {
+		own := &list.own[i]
+		e.query.Item((*features.Vector)(own), e.Features.EnsureItem(s.Items[i].Item))
+		e.Model.Predict(list.p[i], model.Vector(shared), model.Vector(*own))
+		if s.Model != "" {
+			e.compare(s.Items[i].Score, list.p[i])
+		}
+	}
+	e.joiner.Served(r, feedback.Vector(shared), list.own, list.p)
+	e.count(applied)
+}
+
+// Learn implements feedback.Sink: one step of one head.
+func (e *Engine) Learn(s feedback.Step) {
+	e.steps++
+	e.Model.Learn(s.Head, &model.Example{
+		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
+		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
+	})
+}
+
+// Settle implements feedback.Sink: progressive validation pairs the prediction made at capture with the outcome.
+func (e *Engine) Settle(s feedback.Settled) {
+	e.Model.Head(s.Head).Validation().Observe(model.Observation{
+		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed),
+	})
+	e.settled(s)
+}

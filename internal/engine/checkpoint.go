@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+	"recsvc/internal/state"
+)
+
+// How many entries of a cut are encoded at a time: between two records, so that a backlog cannot hold a checkpoint up,
+// and when the writer has nothing else to do.
+const (
+	flushBetween = 8
+	flushIdle    = 256
+)
+
+// CheckpointStatus describes the last checkpoint that was written.
+type CheckpointStatus struct {
+	Epoch   uint64
+	Written time.Time // when it became durable
+	Bytes   int64     // of the entries that it wrote
+	Took    time.Duration
+	Entries int64     // live, in all checkpoints together
+	Digest  dirty.Sum // of all live entries
+	Cursor  event.Cursor
+}
+
+// cutting is the checkpoint in progress, if there is one. It belongs to the writer.
+type cutting struct {
+	checkpoint *state.Checkpoint // nil: none
+	meta       state.Meta
+	started    time.Time
+	set        int        // sets before it are flushed
+	done       chan error // gets the result, once all sets are flushed
+	waiting    []chan<- checkpointResult
+	next       []chan<- checkpointResult // asked for since it began: the one after it is theirs
+}
+
+type checkpointResult struct {
+	status CheckpointStatus
+	err    error
+}
+
+var always = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// more is ready while entries are left to encode.
+func (c *cutting) more() <-chan struct{} {
+	if c.checkpoint != nil && c.done == nil {
+		return always
+	}
+	return nil
+}
+
+// written is ready when the checkpoint is durable, or has failed.
+func (c *cutting) written() <-chan error { return c.done }
+
+// begin cuts: from here on the sets know which entries belong to the checkpoint. Where one is in progress already, a
+// waiter gets the one after it.
+func (e *Engine) begin(waiter chan<- checkpointResult) {
+	c := &e.cut
+	if c.checkpoint != nil {
+		if waiter != nil {
+			c.next = append(c.next, waiter)
+		}
+		return
+	}
+	if waiter == nil && !e.changed() {
+		return
+	}
+	if err := e.State.Room(); err != nil { // a checkpoint that runs out of disk would cost a restart
+		e.metrics.checkpointSkipped.Inc()
+		e.log.Error("no checkpoint: the disk is full; everything stays in the log meanwhile", zap.Error(err))
+		if waiter != nil {
+			waiter <- checkpointResult{err: err}
+		}
+		return
+	}
+	c.checkpoint, c.started, c.set, c.done = e.State.Begin(), e.opts.Clock(), 0, nil
+	c.meta = state.Meta{
+		Cursor: e.place.Clone(), Definitions: e.opts.Definitions, Created: event.FromTime(c.started),
+	}
+	if waiter != nil {
+		c.waiting = append(c.waiting, waiter)
+	}
+	for _, s := range e.sets {
+		s.Cut(c.checkpoint.Put)
+	}
+}
+
+func (e *Engine) changed() bool {
+	for _, s := range e.sets {
+		if s.Dirty() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// flush encodes up to n entries of the cut in progress; the last ones send the checkpoint on its way.
+func (e *Engine) flush(n int) {
+	c := &e.cut
+	if c.checkpoint == nil || c.done != nil {
+		return
+	}
+	for c.set < len(e.sets) {
+		if !e.sets[c.set].Flush(n) {
+			return
+		}
+		c.set++
+	}
+	for _, s := range e.sets {
+		sum := s.Digest()
+		c.meta.Digest.Add(sum)
+		c.meta.Entries += s.Count()
+	}
+	c.done = make(chan error, 1)
+	go func(done chan<- error, cp *state.Checkpoint, meta state.Meta) {
+		done <- e.commit(cp, meta)
+	}(c.done, c.checkpoint, c.meta)
+}
+
+// commit runs beside the writer. It has no deadline: a checkpoint that is not written is not given up, since what its
+// sets have emitted they take for stored.
+func (e *Engine) commit(cp *state.Checkpoint, meta state.Meta) error {
+	ctx := context.Background()
+	if e.opts.Durable != nil {
+		if err := e.opts.Durable(ctx, meta.Cursor); err != nil {
+			cp.Abort()
+			return fmt.Errorf("checkpoint: the log is not durable up to %s: %w", meta.Cursor, err)
+		}
+	}
+	return cp.Commit(ctx, meta)
+}
+
+// end follows the result of a checkpoint and starts the one that was asked for meanwhile.
+func (e *Engine) end(err error) error {
+	c := &e.cut
+	took := e.opts.Clock().Sub(c.started)
+	var result checkpointResult
+	if err != nil {
+		result.err = err
+		e.metrics.checkpointFailures.Inc()
+	} else {
+		meta, _ := e.State.Latest()
+		result.status = CheckpointStatus{
+			Epoch: meta.Epoch, Written: e.opts.Clock(), Bytes: meta.Bytes, Took: took, Entries: meta.Entries,
+			Digest: meta.Digest, Cursor: meta.Cursor,
+		}
+		e.lastCheckpoint.Store(&result.status)
+		e.metrics.checkpoint(&result.status)
+		e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
+			zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
+		e.trim(meta)
+	}
+	for _, w := range c.waiting {
+		w <- result
+	}
+	next := c.next
+	*c = cutting{}
+	if err != nil {
+		return fmt.Errorf("the state on disk can no longer be brought up to date; restart the server: %w", err)
+	}
+	if len(next) > 0 {
+		e.begin(next[0])
+		e.cut.waiting = append(e.cut.waiting, next[1:]...)
+	}
+	return nil
+}
+
+// trim lets the log drop what no kept checkpoint needs: the one before the last may still be gone back to.
+func (e *Engine) trim(meta state.Meta) {
+	if e.opts.Trim == nil {
+		return
+	}
+	if previous, ok := e.State.Previous(); ok {
+		meta = previous
+	}
+	if err := e.opts.Trim(meta.Cursor); err != nil {
+		e.log.Warn("old log segments could not be removed", zap.Error(err))
+	}
+}
+
+// finish writes the last checkpoint, after the last record.
+func (e *Engine) finish() error {
+	for e.cut.checkpoint != nil || e.changed() {
+		if e.begin(nil); e.cut.checkpoint == nil {
+			return nil // no room: the log has it all
+		}
+		for e.cut.done == nil {
+			e.flush(1 << 16)
+		}
+		if err := e.end(<-e.cut.done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Checkpoint forces a checkpoint and returns when it is durable. It covers everything applied before the call.
+func (e *Engine) Checkpoint(ctx context.Context) (CheckpointStatus, error) {
+	result := make(chan checkpointResult, 1)
+	if err := e.do(ctx, func() { e.begin(result) }); err != nil {
+		return CheckpointStatus{}, err
+	}
+	select {
+	case r := <-result:
+		return r.status, r.err
+	case <-ctx.Done():
+		return CheckpointStatus{}, ctx.Err()
+	case <-e.stopped:
+		select {
+		case r := <-result:
+			return r.status, r.err
+		default:
+			return CheckpointStatus{}, ErrStopped
+		}
+	}
+}
+
+// do runs fn on the writer's goroutine, between two batches.
+func (e *Engine) do(ctx context.Context, fn func()) error {
+	done := make(chan struct{})
+	select {
+	case e.commands <- func() { fn(); close(done) }:
+		<-done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.stopped:
+		return ErrStopped
+	}
+}

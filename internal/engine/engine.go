@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"recsvc/internal/dirty"
+	"recsvc/internal/event"
+	"recsvc/internal/features"
+	"recsvc/internal/feedback"
+	"recsvc/internal/ingest"
+	"recsvc/internal/model"
+	"recsvc/internal/state"
+)
+
+// Parts are the rooms that the engine drives. All are required, new and empty: Open loads them.
+type Parts struct {
+	Features *features.Store
+	Model    *model.Model
+	Clock    *ingest.Clock
+	Dedup    *ingest.Dedup
+	Letters  *ingest.DeadLetters
+	State    *state.Store
+}
+
+// Options of an engine. A zero field takes the default named beside it.
+type Options struct {
+	Feedback feedback.Options // the heads, in the order of the model's
+
+	// Score is the head whose prediction lists are ranked by; 0.
+	Score int
+	// Interval is the time between the starts of two checkpoints; 10s.
+	Interval time.Duration
+	// Durable returns when the log is durable up to a cursor: no checkpoint covers less. nil: it always is.
+	Durable func(ctx context.Context, c event.Cursor) error
+	// Trim lets the log drop what lies before the cursor of the oldest checkpoint kept. nil: nothing to drop.
+	Trim func(c event.Cursor) error
+	// Snapshots finds the blobs that restore records name. nil: there are none.
+	Snapshots *state.Snapshots
+	// Definitions identifies the configured features and heads: a state made under others is refused.
+	Definitions [32]byte
+
+	Clock      func() time.Time      // for measuring only; time.Now
+	Registerer prometheus.Registerer // nil: counted, not exported
+	Logger     *zap.Logger           // nil: silent
+}
+
+// ErrDefinitions reports a state that was made under other feature or head definitions.
+var ErrDefinitions = errors.New("the state was made under other definitions of features or heads")
+
+// queueBatches bounds the decoded batches that wait for the writer. When it is full, the source waits.
+const queueBatches = 8
+
+// Engine is the single writer. Open makes one, Run drives it; the other exported methods may be called by any goroutine.
+type Engine struct {
+	Parts
+	opts   Options
+	log    *zap.Logger
+	joiner *feedback.Joiner
+	sets   []*dirty.Set
+	tally  *tally
+
+	place    event.Cursor // what is applied; progress is its published copy
+	progress *progress
+	queue    chan *ingest.Batch
+	commands chan func()
+	stopped  chan struct{} // closed when the writer has ended: commands are no longer taken
+	metrics  *metrics
+	cut      cutting
+	published
+
+	// Scratch of the writer.
+	query    *features.Query
+	captured feedback.Captured
+	list     servedScratch
+}
+
+// Open loads the last whole checkpoint into the parts. It returns ErrDefinitions, wrapped, when they do not fit it.
+func Open(parts Parts, opts Options) (*Engine, error) {
+	if opts.Interval <= 0 {
+		opts.Interval = 10 * time.Second
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = zap.NewNop()
+	}
+	if heads := len(parts.Model.Heads()); heads != len(opts.Feedback.Heads) || opts.Score < 0 || opts.Score >= heads {
+		return nil, fmt.Errorf("engine: %d heads in the model, %d in the join, and lists ranked by head %d",
+			heads, len(opts.Feedback.Heads), opts.Score)
+	}
+	e := &Engine{
+		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(),
+		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
+		metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
+	}
+	joiner, err := feedback.New(opts.Feedback, e)
+	if err != nil {
+		return nil, err
+	}
+	e.joiner = joiner
+	e.captured.P = make([]float32, len(parts.Model.Heads()))
+	e.sets = append(e.sets, e.tally.set, e.Clock.Set(), e.Dedup.Set(), e.Letters.Set())
+	e.sets = append(e.sets, e.Features.Sets()...)
+	e.sets = append(e.sets, e.joiner.Sets()...)
+	e.sets = append(e.sets, e.Model.Sets()...)
+	if err := e.load(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Run applies what the source hands out until the source ends (nil) or ctx does (its error), then writes a last
+// checkpoint. An error of the disk ends it too: what it had emitted of a checkpoint cannot be taken back.
+func (e *Engine) Run(ctx context.Context, src ingest.Source) error {
+	defer close(e.stopped)
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(e.queue)
+		return src.Run(running, e.progress.load(), e.queue)
+	})
+	g.Go(func() error { return e.write(running) })
+	return g.Wait()
+}
+
+// write is the writer's loop: one record after the other, and between them whatever else needs the writer.
+func (e *Engine) write(ctx context.Context) error {
+	timer := time.NewTicker(e.opts.Interval)
+	defer timer.Stop()
+	for {
+		select {
+		case b, ok := <-e.queue:
+			if !ok {
+				return e.finish()
+			}
+			if err := e.applyBatch(b); err != nil {
+				return err
+			}
+		case command := <-e.commands:
+			command()
+		case <-timer.C:
+			e.begin(nil)
+		case err := <-e.cut.written():
+			if err := e.end(err); err != nil {
+				return err
+			}
+		case <-e.cut.more(): // nothing else to do: get on with the cut
+			e.flush(flushIdle)
+		}
+	}
+}
+
+// publishEvery is how many records of a batch may pass before waiting readers are told.
+const publishEvery = 64
+
+// applyBatch applies records in order. Between them a little of a cut in progress is flushed.
+func (e *Engine) applyBatch(b *ingest.Batch) error {
+	start := e.opts.Clock()
+	for i := range b.Records {
+		r := &b.Records[i]
+		if r.Offset < e.place.Offset(r.Partition) {
+			continue // a source may hand out again what was applied before
+		}
+		if err := e.apply(r); err != nil {
+			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
+		}
+		e.place = e.place.Set(r.Partition, r.Offset+1)
+		e.flush(flushBetween)
+		if i%publishEvery == publishEvery-1 {
+			e.progress.publish(e.place)
+		}
+	}
+	e.progress.publish(e.place)
+	e.observe(b, start)
+	return nil
+}

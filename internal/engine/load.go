@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"fmt"
+
+	"recsvc/internal/dirty"
+)
+
+// load fills the parts from the last whole checkpoint, if there is one.
+func (e *Engine) load() error {
+	meta, ok := e.State.Latest()
+	if ok && meta.Definitions != e.opts.Definitions {
+		return ErrDefinitions
+	}
+	e.place = meta.Cursor.Clone()
+	e.progress = newProgress(e.place)
+	if !ok {
+		return nil
+	}
+	if err := e.State.Load(e.loadEntry); err != nil {
+		return fmt.Errorf("load checkpoint %d: %w", meta.Epoch, err)
+	}
+	if err := e.joiner.EndLoad(); err != nil {
+		return err
+	}
+	e.Features.LoadDone()
+	e.lastCheckpoint.Store(&CheckpointStatus{
+		Epoch: meta.Epoch, Written: meta.Created.Time(), Bytes: meta.Bytes, Entries: meta.Entries, Digest: meta.Digest,
+		Cursor: meta.Cursor,
+	})
+	return nil
+}
+
+// loadEntry hands one entry to the part whose prefix it carries.
+func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
+	if len(key) == 0 {
+		return fmt.Errorf("an entry without a key")
+	}
+	switch key[0] {
+	case 'e':
+		return e.tally.load(value, sum)
+	case 'c':
+		return e.Clock.Load(key, value, sum)
+	case 'd':
+		return e.Dedup.Load(key, value, sum)
+	case 'l':
+		return e.Letters.Load(key, value, sum)
+	case 'i', 'j', 'o':
+		return e.joiner.Load(key, value, sum)
+	}
+	if ok, err := e.Features.Load(key, value, sum); ok {
+		return err
+	}
+	if ok, err := e.Model.Load(key, value, sum); ok {
+		return err
+	}
+	return fmt.Errorf("entry %x belongs to no part of this version", key)
+}

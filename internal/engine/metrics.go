@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"recsvc/internal/feedback"
+	"recsvc/internal/ingest"
+	"recsvc/internal/model"
+)
+
+type metrics struct {
+	records            [outcomes]prometheus.Counter
+	steps              prometheus.Counter
+	appliedDelay       prometheus.Histogram
+	learnedDelay       prometheus.Histogram
+	outcomeDelay       prometheus.Histogram
+	prediction         []prometheus.Observer // by head
+	busy               prometheus.Counter
+	queue              prometheus.Gauge
+	skew               prometheus.Counter
+	checkpointSeconds  prometheus.Histogram
+	checkpointBytes    prometheus.Counter
+	checkpointFailures prometheus.Counter
+	checkpointSkipped  prometheus.Counter
+	checkpointEpoch    prometheus.Gauge
+}
+
+var (
+	delayBuckets = []float64{.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 60, 600}
+	joinBuckets  = []float64{.1, .5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400}
+)
+
+func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
+	f := promauto.With(reg)
+	records := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "recsvc_engine_records_total", Help: "Records of the log by what became of them, since the process started.",
+	}, []string{"outcome"})
+	predictions := f.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "recsvc_model_prediction", Help: "Predictions made at capture whose outcome is final, by head.",
+		Buckets: prometheus.LinearBuckets(.05, .05, 19),
+	}, []string{"head"})
+	out := &metrics{
+		steps: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_engine_steps_total", Help: "Learning steps taken, corrections included.",
+		}),
+		appliedDelay: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_engine_applied_delay_seconds", Help: "Receipt of a live record to its application.", Buckets: delayBuckets,
+		}),
+		learnedDelay: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_engine_learned_delay_seconds", Help: "Receipt of a live record to the end of the learning that it set off.",
+			Buckets: delayBuckets,
+		}),
+		outcomeDelay: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_feedback_outcome_delay_seconds", Help: "Exposure to its outcome, in event time.", Buckets: joinBuckets,
+		}),
+		busy: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_engine_busy_seconds_total", Help: "Time that the writer spent applying records.",
+		}),
+		queue: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_engine_queue_batches", Help: "Decoded batches that wait for the writer; at most 8.",
+		}),
+		skew: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_engine_serving_skew_total", Help: "Served scores that differed from the score at capture by more than rounding.",
+		}),
+		checkpointSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_checkpoint_seconds", Help: "Cut to durable.", Buckets: []float64{.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60},
+		}),
+		checkpointBytes: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_checkpoint_bytes_total", Help: "Bytes of the entries written by checkpoints.",
+		}),
+		checkpointFailures: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_checkpoint_failures_total", Help: "Checkpoints that could not be written; the first one stops the server.",
+		}),
+		checkpointSkipped: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_checkpoint_skipped_total", Help: "Checkpoints not begun because the disk was nearly full.",
+		}),
+		checkpointEpoch: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_checkpoint_epoch", Help: "Number of the last durable checkpoint.",
+		}),
+	}
+	for i, name := range outcomeNames {
+		out.records[i] = records.WithLabelValues(name)
+	}
+	for _, h := range m.Heads() {
+		out.prediction = append(out.prediction, predictions.WithLabelValues(h.Name()))
+	}
+	return out
+}
+
+func (m *metrics) checkpoint(s *CheckpointStatus) {
+	m.checkpointSeconds.Observe(s.Took.Seconds())
+	m.checkpointBytes.Add(float64(s.Bytes))
+	m.checkpointEpoch.Set(float64(s.Epoch))
+}
+
+// liveWithin tells live records from history: delays are measured for records received lately only.
+const liveWithin = 10 * time.Minute
+
+// observe measures a batch. Each metric is touched once a batch, save for the delays of small ones.
+func (e *Engine) observe(b *ingest.Batch, start time.Time) {
+	now := e.opts.Clock()
+	m := e.metrics
+	m.busy.Add(now.Sub(start).Seconds())
+	m.queue.Set(float64(len(e.queue)))
+	e.publishTally(b.Records[len(b.Records)-1].Received)
+	steps := e.steps - e.stepsSeen
+	e.stepsSeen = e.steps
+	m.steps.Add(float64(steps))
+	for i := 0; i < len(b.Records); i += 1 + len(b.Records)/16 {
+		delay := now.Sub(b.Records[i].Received.Time())
+		if b.Records[i].Received == 0 || delay > liveWithin {
+			continue
+		}
+		m.appliedDelay.Observe(delay.Seconds())
+		if steps > 0 {
+			m.learnedDelay.Observe(delay.Seconds())
+		}
+	}
+}
+
+// settled measures what is final.
+func (e *Engine) settled(s feedback.Settled) {
+	e.metrics.prediction[s.Head].Observe(float64(s.P))
+	if s.Positive {
+		e.metrics.outcomeDelay.Observe(s.Delay.Seconds())
+	}
+}
+
+// headCollector exports the progressive metrics of the heads when they are asked for: they cost too much to keep up
+// to date.
+type headCollector struct {
+	model                               *model.Model
+	auc, loss, calibration, n, positive *prometheus.Desc
+}
+
+// NewModelCollector exports AUC, log-loss and calibration of every head, over everything and over the last 10,000.
+func NewModelCollector(m *model.Model) prometheus.Collector {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, []string{"head", "span"}, nil)
+	}
+	return &headCollector{
+		model:       m,
+		auc:         desc("recsvc_model_auc", "Progressive AUC; span is total or recent (the last 10,000 outcomes)."),
+		loss:        desc("recsvc_model_logloss", "Progressive mean log-loss in nats."),
+		calibration: desc("recsvc_model_calibration", "Sum of predictions over sum of outcomes."),
+		n:           desc("recsvc_model_observations", "Predictions whose outcome is final."),
+		positive:    desc("recsvc_model_positives", "Of these, with a positive outcome."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *headCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.auc, c.loss, c.calibration, c.n, c.positive} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *headCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, h := range c.model.Heads() {
+		for _, span := range []struct {
+			name string
+			m    model.Metrics
+		}{{"total", h.Validation().Total()}, {"recent", h.Validation().Recent()}} {
+			gauge := func(d *prometheus.Desc, x float64) {
+				if x == x {
+					ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, x, h.Name(), span.name)
+				}
+			}
+			gauge(c.auc, span.m.AUC)
+			gauge(c.loss, span.m.LogLoss)
+			gauge(c.calibration, span.m.Calibration)
+			gauge(c.n, float64(span.m.N))
+			gauge(c.positive, float64(span.m.Positives))
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"recsvc/internal/event"
+	"recsvc/internal/feedback"
+)
+
+// ErrStopped reports a call to an engine whose writer has ended.
+var ErrStopped = errors.New("the engine has stopped")
+
+// Status is what the engine is doing.
+type Status struct {
+	Cursor    event.Cursor // applied up to here
+	Watermark event.Time   // 0: none yet
+	Newest    event.Time   // greatest event time applied
+	Received  event.Time   // when the record applied last was received
+	Pending   int          // impressions that wait for an outcome, an exposure or the end of their window
+
+	Applied, Duplicate, Late, DeadLettered uint64
+	Served, Skewed                         uint64 // items of served lists captured; of these with another score
+
+	Dedup    int // ids remembered
+	Feedback feedback.Counters
+}
+
+// published is what the writer lets others see.
+type published struct {
+	mu             sync.Mutex
+	status         Status
+	lastCheckpoint atomic.Pointer[CheckpointStatus]
+
+	// The writer's own: what it had published and measured last.
+	steps, stepsSeen uint64
+	seen             tally
+}
+
+// publishTally brings the counters and the status up to date.
+func (e *Engine) publishTally(received event.Time) {
+	for i, n := range e.tally.counts {
+		e.metrics.records[i].Add(float64(n - e.seen.counts[i]))
+		e.seen.counts[i] = n
+	}
+	e.metrics.skew.Add(float64(e.tally.skewed - e.seen.skewed))
+	e.seen.skewed = e.tally.skewed
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := &e.status
+	s.Cursor = append(s.Cursor[:0], e.place...)
+	s.Received = received
+	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()
+	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
+	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]
+	s.Served, s.Skewed = e.tally.served, e.tally.skewed
+	s.Dedup = e.Dedup.Len()
+}
+
+// Status returns what the engine is doing, as of the last batch.
+func (e *Engine) Status() Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.status
+	s.Cursor = s.Cursor.Clone()
+	return s
+}
+
+// LastCheckpoint describes the newest durable checkpoint; ok is false when there is none.
+func (e *Engine) LastCheckpoint() (s CheckpointStatus, ok bool) {
+	if p := e.lastCheckpoint.Load(); p != nil {
+		return *p, true
+	}
+	return CheckpointStatus{}, false
+}
+
+// Applied is the place in the log up to which state includes it.
+func (e *Engine) Applied() event.Cursor { return e.progress.load() }
+
+// Wait returns when everything before cursor is applied, or with the context's error.
+func (e *Engine) Wait(ctx context.Context, cursor event.Cursor) error {
+	return e.progress.wait(ctx, cursor)
+}
+
+// Feedback returns the counters of the join, taken between two batches.
+func (e *Engine) Feedback(ctx context.Context) (c feedback.Counters, err error) {
+	err = e.do(ctx, func() { c = e.joiner.Counters() })
+	return c, err
+}
+
+// Longest is how far a tick has to lie beyond the last event for every label window to close.
+func (e *Engine) Longest() time.Duration { return e.joiner.Longest() }
