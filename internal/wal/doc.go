@@ -1,10 +1,10 @@
 // Package wal is the embedded log: an ordered, durable sequence of opaque records in one directory.
 //
 // Records are numbered from 0 without a gap. [Log.Append] gives a batch its place in the sequence and
-// returns; one committer goroutine writes whatever has gathered with a single write(2), wakes the readers,
-// calls fdatasync(2) and wakes those who wait in [Log.Wait]. Any number of appenders so share one sync, and
-// a record can be read some tens of microseconds after it was appended, before it is durable: a reader that
-// must not run ahead of the disk asks [Log.Durable].
+// returns. One goroutine writes whatever has gathered with a single write(2) and wakes the readers; another
+// calls fdatasync(2) as long as something written is not durable and wakes those who wait in [Log.Wait]. Any
+// number of appenders so share one sync, and a record can be read some tens of microseconds after it was
+// appended however slow the disk is: a reader that must not run ahead of the disk asks [Log.Durable].
 //
 // What is promised:
 //

@@ -17,11 +17,10 @@ const frameHeaderBytes = 4 + 4 + 1 + 8
 // MaxRecordBytes is the longest payload.
 const MaxRecordBytes = 16 << 20
 
-// flagGroup marks the first record of a write. The committer starts a write when the one before it is
-// synced: the mark proves that everything in front of it was durable.
-const flagGroup = 1 << 0
+// flagDurable says that every record before this one was durable when this one was written.
+const flagDurable = 1 << 0
 
-const knownFlags = flagGroup
+const knownFlags = flagDurable
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -59,6 +58,13 @@ func appendFrame(dst []byte, seed uint32, f frame) []byte {
 	dst = append(dst, f.payload...)
 	binary.LittleEndian.PutUint32(dst[start:], crc32.Update(seed, castagnoli, dst[start+4:]))
 	return dst
+}
+
+// setFlag adds a flag to the frame that b begins with.
+func setFlag(b []byte, seed uint32, flag byte) {
+	size := frameHeaderBytes + binary.LittleEndian.Uint32(b[4:])
+	b[8] |= flag
+	binary.LittleEndian.PutUint32(b, crc32.Update(seed, castagnoli, b[4:size]))
 }
 
 // decodeFrame reads the frame that b begins with and returns its size in bytes. With errShort the size is

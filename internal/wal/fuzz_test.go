@@ -16,7 +16,7 @@ func reseal(b []byte) []byte {
 
 func FuzzDecodeFrame(f *testing.F) {
 	f.Add([]byte(nil), uint32(0))
-	f.Add(appendFrame(nil, 7, frame{sequence: 3, payload: []byte("abc"), flags: flagGroup}), uint32(7))
+	f.Add(appendFrame(nil, 7, frame{sequence: 3, payload: []byte("abc"), flags: flagDurable}), uint32(7))
 	f.Add(appendFrame(nil, 7, frame{sequence: -1}), uint32(7))
 	f.Fuzz(func(t *testing.T, b []byte, seed uint32) {
 		fr, n, err := decodeFrame(b, seed)
@@ -48,13 +48,13 @@ func FuzzDecodeHeader(f *testing.F) {
 }
 
 // Whatever stands behind a header, it is refused or mended for good: all that is left can be read, and the next
-// start finds nothing to mend. (No committer runs here: its goroutine would blur the coverage.)
+// start finds nothing to mend. (Nothing writes here: the goroutines would blur the coverage.)
 func FuzzLoad(f *testing.F) {
 	h := header{log: 1, previous: -1}
-	group := appendFrame(nil, h.seed(), frame{flags: flagGroup, payload: []byte("abc")})
+	group := appendFrame(nil, h.seed(), frame{flags: flagDurable, payload: []byte("abc")})
 	group = appendFrame(group, h.seed(), frame{sequence: 1, payload: bytes.Repeat([]byte("x"), 600)})
 	f.Add(group)
-	f.Add(appendFrame(group, h.seed(), frame{sequence: 2, flags: flagGroup}))
+	f.Add(appendFrame(group, h.seed(), frame{sequence: 2, flags: flagDurable}))
 	f.Add(append(make([]byte, 600), group...))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		files := newMemFS()

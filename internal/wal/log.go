@@ -23,24 +23,26 @@ type Log struct {
 	budget  *semaphore.Weighted // BufferBytes; first come, first served
 	stop    func() error        // Close, once
 
-	// Of the committer goroutine alone.
-	active File
-	spare  []byte        // buffer of the group before, to be used again
-	done   chan struct{} // closed when the committer has ended
+	spare []byte         // of the writer alone: the buffer of the group before, to be used again
+	loops sync.WaitGroup // writer and syncer
 
 	trim sync.Mutex // one TrimBefore at a time; taken before mu
 
 	mu       sync.Mutex    // guards what follows; never held during I/O
-	work     sync.Cond     // the committer waits here for filling to get its first record, or for closed
+	toWrite  sync.Cond     // the writer waits here for records in filling
+	toSync   sync.Cond     // the syncer waits here for written to pass durable
 	filling  *group        // gathers what is appended
-	flushing *group        // being written and synced; nil when there is none
+	syncing  *round        // under way; nil when there is none
+	upcoming *round        // the one after
 	next     int64         // sequence of the next record appended
-	written  int64         // every record below can be read
-	durable  int64         // every record below is synced
+	written  int64         // every record below can be read; moved by the writer
+	durable  int64         // every record below is synced; moved by the syncer
 	segments []segment     // oldest first, the last one is active; never empty
+	active   File          // of the last segment; changed by the writer while nothing is being synced
 	grown    chan struct{} // made by a reader at the end, closed by the next write
-	closed   bool
-	err      error // why nothing more is taken: the first failure, or ErrClosed
+	closed   bool          // Close was called: nothing more is taken
+	drained  bool          // the writer has ended
+	err      error         // why all is refused: the first failure, or ErrClosed once closed and drained
 }
 
 // segment is one file of the log.
@@ -50,17 +52,6 @@ type segment struct {
 	created int64 // ns since 1970
 	bytes   int64 // written
 }
-
-// group is what one write and one sync make durable.
-type group struct {
-	frames []byte
-	end    int64         // sequence after its last record
-	weight int64         // of the budget, still to be given back
-	count  int           // records
-	done   chan struct{} // closed when it is durable, or never will be
-}
-
-func newGroup(buf []byte) *group { return &group{frames: buf[:0], done: make(chan struct{})} }
 
 // Append gives payloads the next places in the log and returns the first of them; the others follow without
 // a gap, whatever is appended beside. They can be read within microseconds; Wait(ctx, first+len(payloads))
@@ -85,7 +76,7 @@ func (l *Log) Append(ctx context.Context, payloads [][]byte) (first int64, err e
 		l.budget.Release(weight)
 		return 0, err
 	}
-	l.work.Signal()
+	l.toWrite.Signal()
 	l.metrics.pending.Add(float64(size))
 	return first, nil
 }
@@ -103,11 +94,7 @@ func (l *Log) enqueue(payloads [][]byte, size, weight int64) (int64, error) {
 	g, first := l.filling, l.next
 	g.frames = slices.Grow(g.frames, int(size))
 	for _, p := range payloads {
-		f := frame{sequence: l.next, payload: p}
-		if len(g.frames) == 0 {
-			f.flags = flagGroup
-		}
-		g.frames = appendFrame(g.frames, l.seed, f)
+		g.frames = appendFrame(g.frames, l.seed, frame{sequence: l.next, payload: p})
 		l.next++
 	}
 	g.count += len(payloads)
@@ -131,9 +118,9 @@ func (l *Log) closedError() error { return fmt.Errorf("wal: %s: %w", l.dir, ErrC
 func (l *Log) Wait(ctx context.Context, next int64) error {
 	for {
 		l.mu.Lock()
-		durable, err, g := l.durable, l.err, l.filling
-		if l.flushing != nil && next <= l.flushing.end {
-			g = l.flushing
+		durable, err, r := l.durable, l.err, l.upcoming
+		if l.syncing != nil && next <= l.syncing.end {
+			r, err = l.syncing, nil
 		}
 		l.mu.Unlock()
 		if durable >= next {
@@ -143,7 +130,7 @@ func (l *Log) Wait(ctx context.Context, next int64) error {
 			return err
 		}
 		select {
-		case <-g.done:
+		case <-r.done:
 		case <-ctx.Done():
 			return fmt.Errorf("wal: wait for records below %d: %w", next, ctx.Err())
 		}
@@ -189,29 +176,17 @@ func (l *Log) shut() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.work.Signal()
-	<-l.done
+	l.toWrite.Signal()
+	l.loops.Wait()
 	l.mu.Lock()
 	failure := l.err
 	if l.err == nil {
-		l.err = l.closedError()
+		l.end(l.closedError())
 	}
-	l.wake()
 	l.mu.Unlock()
 	l.trim.Lock() // nothing is removed once the directory is let go
 	defer l.trim.Unlock()
 	return errors.Join(failure, l.active.Close(), l.lock.Close())
-}
-
-// wake releases everyone who waits, when l.err says why. The caller holds mu.
-func (l *Log) wake() {
-	for _, g := range []*group{l.flushing, l.filling} {
-		if g != nil {
-			close(g.done)
-		}
-	}
-	l.flushing, l.filling = nil, newGroup(nil)
-	l.wakeReaders()
 }
 
 // wakeReaders releases the readers at the end of the log. The caller holds mu.

@@ -43,7 +43,9 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := l.load(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	go l.commit()
+	l.loops.Add(2)
+	go l.writeLoop()
+	go l.syncLoop()
 	return l, nil
 }
 
@@ -51,12 +53,12 @@ func Open(dir string, opts Options) (*Log, error) {
 func newLog(dir string, lock *os.File, opts Options) *Log {
 	l := &Log{
 		dir: dir, opts: opts, lock: lock,
-		metrics: newMetrics(opts.Registerer),
-		budget:  semaphore.NewWeighted(opts.BufferBytes),
-		filling: newGroup(nil),
-		done:    make(chan struct{}),
+		metrics:  newMetrics(opts.Registerer),
+		budget:   semaphore.NewWeighted(opts.BufferBytes),
+		filling:  &group{},
+		upcoming: newRound(),
 	}
-	l.work.L = &l.mu
+	l.toWrite.L, l.toSync.L = &l.mu, &l.mu
 	l.stop = sync.OnceValue(l.shut)
 	return l
 }

@@ -205,9 +205,9 @@ func TestWhatACrashLeavesOfANewSegmentIsRemoved(t *testing.T) {
 	samePayloads(t, mustRead(t, l, 0), [][]byte{[]byte("a"), []byte("b")})
 }
 
-// A hole of lost sectors in the last group is a torn write although whole records follow it; the same hole
-// with a later group behind it is damage.
-func TestLostSectorsAreATornWriteInTheLastGroupOnly(t *testing.T) {
+// A hole of lost sectors in what was never synced is a torn write although whole records follow it; the same
+// hole in front of a record that was written later, after a sync, is damage.
+func TestLostSectorsAreATornWriteUnlessTheyWereSynced(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 13))
 	group := somePayloads(rng, 20, 0)
 	for i := range group {

@@ -8,10 +8,10 @@ const sectorBytes = 512
 // isTorn reports whether tail, which begins at byte off of the last segment with a bad record where next was
 // expected, is what an interrupted write leaves behind. Otherwise something has damaged written records.
 //
-// A write that the process did not finish ends early: nothing valid follows the bad record. A write that the
-// machine did not finish may have kept its later pages and lost earlier ones, which then read as zeros. Such a
-// hole can lie in the last group only, since a group is not begun before the one in front of it is durable:
-// when a later group has begun, or no sector of the bad record is empty, it was not a torn write.
+// A write that the process did not finish ends early: nothing valid follows the bad record. When the machine
+// stops, the disk may have kept later pages of what was not synced and lost earlier ones, which then read as
+// zeros. So if whole records follow, it was a torn write only if a sector of the bad record is empty, and if
+// none of the records that follow says that it was written when the bad one was durable.
 func isTorn(tail []byte, off int64, seed uint32, next int64) bool {
 	last := next + int64(len(tail)/frameHeaderBytes)
 	follows := false
@@ -23,7 +23,7 @@ func isTorn(tail []byte, off int64, seed uint32, next int64) bool {
 		if err != nil {
 			continue
 		}
-		if f.flags&flagGroup != 0 {
+		if f.flags&flagDurable != 0 {
 			return false
 		}
 		follows = true
