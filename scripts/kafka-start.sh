@@ -94,6 +94,7 @@ format_storage
 # The broker holds none of the caller's files open (`$(kafka-start.sh)` must not wait for it) and ignores the
 # terminal's interrupts: kafka-stop.sh ends it.
 log=$KAFKA_HOME_DIR/server.log
+: >"$log"
 (
   trap '' INT HUP
   run_java -Xms"$KAFKA_HEAP" -Xmx"$KAFKA_HEAP" kafka.Kafka "$conf"

@@ -13,13 +13,14 @@ trap 'rm -rf "$work"' EXIT
 go build -o "$work/recsvc" ./cmd/recsvc
 go build -o "$work/replaycheck" ./internal/tools/replaycheck
 
-# replay NAME [FLAG…] replays $data/NAME twice, then gives the reports to replaycheck with the limits in $limits.
+# replay NAME [FLAG…] replays $data/NAME twice with the configuration that is shipped for it, then gives the reports to
+# replaycheck with the limits in $limits.
 replay() {
   local name=$1 run
   shift
   echo "replaying $name"
   for run in 1 2; do
-    "$work/recsvc" replay -json "$@" -from "$data/$name/events.jsonl.gz" >"$work/$name.$run.json"
+    "$work/recsvc" replay -json -config "configs/$name.yaml" "$@" -from "$data/$name/events.jsonl.gz" >"$work/$name.$run.json"
   done
   "$work/replaycheck" "${limits[@]}" "$work/$name.1.json" "$work/$name.2.json"
 }
@@ -28,6 +29,4 @@ limits=(-head click -auc 0.731 -logloss 0.597)
 replay kuairand -items "$data/kuairand/items.jsonl.gz" -users "$data/kuairand/users.jsonl.gz"
 
 limits=(-head click -auc 0.70)
-trivago=(-items "$data/trivago/items.jsonl.gz")
-[ ! -f configs/trivago.yaml ] || trivago+=(-config configs/trivago.yaml)
-replay trivago "${trivago[@]}"
+replay trivago -items "$data/trivago/items.jsonl.gz"

@@ -12,7 +12,6 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 
 	"recsvc/internal/event"
 )
@@ -21,12 +20,16 @@ import (
 const patience = 60 * time.Second
 
 // onEachBroker runs a test against a broker inside this process, and against a real one when KAFKA_BROKERS names it.
+// The tests of Kafka run in parallel: they wait more than they work.
 func onEachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("in process", func(t *testing.T) {
+		t.Parallel()
 		test(t, fakeKafka(t).ListenAddrs())
 	})
 	t.Run("real broker", func(t *testing.T) {
+		t.Parallel()
 		addresses := os.Getenv("KAFKA_BROKERS")
 		if addresses == "" {
 			if os.Getenv("REQUIRE_KAFKA") == "1" {
@@ -34,15 +37,13 @@ func onEachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {
 			}
 			t.Skip("KAFKA_BROKERS is not set: NOT tested against a real Kafka (make kafka-test does)")
 		}
-		t.Cleanup(func() { checkLeaks(t) })
 		test(t, strings.Split(addresses, ","))
 	})
 }
 
 // fakeKafka starts a broker that speaks Kafka's protocol inside the test, and stops it at the end.
-func fakeKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+func fakeKafka(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	t.Cleanup(func() { checkLeaks(t) })
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -51,16 +52,9 @@ func fakeKafka(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
 	return cluster
 }
 
-func checkLeaks(t *testing.T) {
-	t.Helper()
-	if !t.Failed() {
-		goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	}
-}
-
 // makeTopic creates a topic with a name of its own. It keeps everything: the tests' records are old by their own
 // timestamps, and a real broker would remove them after half a minute.
-func makeTopic(t *testing.T, brokers []string, partitions int32) string {
+func makeTopic(t testing.TB, brokers []string, partitions int32) string {
 	t.Helper()
 	topic := "test-" + strings.ToLower(rand.Text())
 	forever := "-1"
@@ -71,7 +65,7 @@ func makeTopic(t *testing.T, brokers []string, partitions int32) string {
 	return topic
 }
 
-func withAdmin(t *testing.T, brokers []string, do func(sarama.ClusterAdmin) error) {
+func withAdmin(t testing.TB, brokers []string, do func(sarama.ClusterAdmin) error) {
 	t.Helper()
 	c := testOptions(brokers, "admin").saramaConfig()
 	c.Metadata.Full = true
@@ -93,7 +87,7 @@ func testOptions(brokers []string, topic string) KafkaOptions {
 }
 
 // openKafkaLog opens a log on the topic for the length of the test.
-func openKafkaLog(t *testing.T, o KafkaOptions) *KafkaLog {
+func openKafkaLog(t testing.TB, o KafkaOptions) *KafkaLog {
 	t.Helper()
 	log, err := NewKafkaLog(o)
 	if err != nil {
@@ -108,7 +102,7 @@ func openKafkaLog(t *testing.T, o KafkaOptions) *KafkaLog {
 }
 
 // mustAppend appends within the test's patience.
-func mustAppend(t *testing.T, log *KafkaLog, recs ...event.Record) event.Cursor {
+func mustAppend(t testing.TB, log *KafkaLog, recs ...event.Record) event.Cursor {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -121,7 +115,7 @@ func mustAppend(t *testing.T, log *KafkaLog, recs ...event.Record) event.Cursor 
 
 // running is a source at work.
 type running struct {
-	t      *testing.T
+	t      testing.TB
 	source *KafkaSource
 	out    chan *Batch
 	err    chan error
@@ -131,7 +125,7 @@ type running struct {
 }
 
 // runKafka starts a source at a cursor and stops it at the end of the test.
-func runKafka(t *testing.T, o KafkaOptions, from event.Cursor) *running {
+func runKafka(t testing.TB, o KafkaOptions, from event.Cursor) *running {
 	t.Helper()
 	source, err := NewKafkaSource(o)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestKafkaSourceAndLogOutliveABrokerThatRestarts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := fakeKafka(t, kfake.DataDir(dir))
 	brokers := first.ListenAddrs()
@@ -71,6 +72,7 @@ func onceEach(t *testing.T, recs []event.Record, n int) {
 }
 
 func TestKafkaSourceDeliversOnceWhateverTheBrokerAnswers(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		key  kmsg.Key
@@ -85,6 +87,7 @@ func TestKafkaSourceDeliversOnceWhateverTheBrokerAnswers(t *testing.T) {
 		{"the offsets cannot be listed", kmsg.ListOffsets, cutOff},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			cluster := fakeKafka(t)
 			o := testOptions(cluster.ListenAddrs(), makeTopic(t, cluster.ListenAddrs(), 2))
 			log := openKafkaLog(t, o)
@@ -140,6 +143,7 @@ func answer[R kmsg.Response](set func(R)) func(kmsg.Request) (kmsg.Response, err
 }
 
 func TestKafkaSourceStopsWhenItMayNotRead(t *testing.T) {
+	t.Parallel()
 	cluster := fakeKafka(t)
 	o := testOptions(cluster.ListenAddrs(), makeTopic(t, cluster.ListenAddrs(), 1))
 	cluster.ControlKey(kmsg.JoinGroup.Int16(), answer(func(r *kmsg.JoinGroupResponse) { r.ErrorCode = kerr.GroupAuthorizationFailed.Code }))
@@ -149,6 +153,7 @@ func TestKafkaSourceStopsWhenItMayNotRead(t *testing.T) {
 }
 
 func TestKafkaLogWritesOnceAlthoughTheBrokerRefusesAtFirst(t *testing.T) {
+	t.Parallel()
 	cluster := fakeKafka(t)
 	o := testOptions(cluster.ListenAddrs(), makeTopic(t, cluster.ListenAddrs(), 1))
 	var failures atomic.Int32

@@ -90,6 +90,7 @@ func TestKafkaLogTakesManyWritersAtOnce(t *testing.T) {
 }
 
 func TestKafkaLogRefusesWhatItCannotWrite(t *testing.T) {
+	t.Parallel()
 	cluster := fakeKafka(t)
 	brokers := cluster.ListenAddrs()
 	o := testOptions(brokers, makeTopic(t, brokers, 1))
@@ -123,6 +124,7 @@ func TestKafkaLogRefusesWhatItCannotWrite(t *testing.T) {
 }
 
 func TestKafkaLogReturnsWhenItsCallerGivesUp(t *testing.T) {
+	t.Parallel()
 	cluster := fakeKafka(t)
 	brokers := cluster.ListenAddrs()
 	o := testOptions(brokers, "nobody-made-this")
@@ -138,6 +140,7 @@ func TestKafkaLogReturnsWhenItsCallerGivesUp(t *testing.T) {
 }
 
 func TestKafkaLogSaysThatNoBrokerAnswers(t *testing.T) {
+	t.Parallel()
 	cluster := fakeKafka(t)
 	brokers := cluster.ListenAddrs()
 	cluster.Close()
