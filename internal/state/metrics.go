@@ -1,0 +1,53 @@
+package state
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	checkpoints *prometheus.CounterVec // by outcome: committed, failed, aborted
+	seconds     prometheus.Histogram   // from Begin to durable
+	bytes       prometheus.Counter     // of committed deltas
+	entries     prometheus.Counter     // of committed deltas
+	blocked     prometheus.Counter     // seconds for which Put waited for the disk
+	folds       *prometheus.CounterVec // by outcome: done, failed, postponed
+	foldSeconds prometheus.Histogram
+	foldEntries prometheus.Counter // written to badger
+	deltaBytes  prometheus.Gauge   // in delta files
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		checkpoints: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_state_checkpoints_total", Help: "Checkpoints, by outcome.",
+		}, []string{"outcome"}),
+		seconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_state_checkpoint_seconds", Help: "Time from the cut to a durable checkpoint.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}),
+		bytes: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_state_checkpoint_bytes_total", Help: "Bytes of committed checkpoints.",
+		}),
+		entries: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_state_checkpoint_entries_total", Help: "Entries and deletions in committed checkpoints.",
+		}),
+		blocked: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_state_blocked_seconds_total", Help: "Time for which the engine waited because the disk is slower than a cut.",
+		}),
+		folds: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_state_folds_total", Help: "Times that old checkpoints were folded into the database, by outcome.",
+		}, []string{"outcome"}),
+		foldSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_state_fold_seconds", Help: "Time for which a fold took in the background.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14),
+		}),
+		foldEntries: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_state_fold_entries_total", Help: "Entries and deletions that folds wrote to the database.",
+		}),
+		deltaBytes: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_state_delta_bytes", Help: "Bytes of checkpoints not yet folded into the database.",
+		}),
+	}
+}

@@ -1,0 +1,264 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"recsvc/internal/event"
+)
+
+const (
+	formatName = "FORMAT" // says what the directory is
+	formatText = "recsvc state 1\n"
+	baseName   = "badger"
+)
+
+// Store is the state of one server in one directory. It is safe for concurrent use.
+type Store struct {
+	dir     string
+	opts    Options
+	db      *badger.DB
+	metrics *metrics
+	fault   func(step) error // nil outside tests
+
+	readers sync.WaitGroup // views; added to under mu
+	folder  sync.WaitGroup // the fold in progress; added to under mu
+
+	stopping atomic.Bool // asks the fold to end
+
+	mu      sync.Mutex
+	folded  Meta     // the checkpoint up to which badger is whole; Epoch 0: none
+	deltas  []*delta // the checkpoints since, ascending; replaced, never changed
+	open    *Checkpoint
+	folding bool
+	failed  error // no more checkpoints, and why
+	foldErr error // why the last fold failed; the next Commit's error
+	closed  bool
+}
+
+// Open opens the state in dir, or makes it when dir is empty or missing, and removes what a torn checkpoint or fold
+// left there. It reads descriptions only: Load checks the rest.
+//
+// Errors: ErrLocked when another process has it open, ErrFormat when it is not ours or of another version, ErrCorrupt
+// when it is damaged, ErrDiskFull when there is too little room to work.
+func Open(dir string, opts Options) (*Store, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer)}
+	if err := claim(dir); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	if err := s.Room(); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	if s.db, err = openBase(filepath.Join(dir, baseName), opts); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open state: %w", err), s.db.Close())
+	}
+	return s, nil
+}
+
+// claim makes dir a state directory, or checks that it is one.
+func claim(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, formatName)
+	b, err := os.ReadFile(path)
+	if err == nil {
+		if string(b) != formatText {
+			return fmt.Errorf("%s says %.40q, this program reads %q: %w", path, b, formatText, ErrFormat)
+		}
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n.Name() != formatName+tempSuffix && n.Name() != "lost+found" {
+			return fmt.Errorf("%s holds %s but no %s, so it is not a state directory: %w; choose another",
+				dir, n.Name(), formatName, ErrFormat)
+		}
+	}
+	return writeFile(dir, formatName, []byte(formatText))
+}
+
+// writeFile makes a whole file durable: temporary name, sync, rename, sync of the directory.
+func writeFile(dir, name string, b []byte) error {
+	temp := filepath.Join(dir, name+tempSuffix)
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// recover finds the checkpoints in the directory, and removes torn and folded ones.
+func (s *Store) recover() error {
+	folded, _, err := readBaseMeta(s.db)
+	if err != nil {
+		return err
+	}
+	s.folded = folded
+	names, err := os.ReadDir(s.dir) // sorted, and so ascending by epoch
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		path := filepath.Join(s.dir, n.Name())
+		epoch, isDelta := parseDeltaName(n.Name())
+		if strings.HasSuffix(n.Name(), tempSuffix) || isDelta && epoch <= folded.Epoch {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			continue
+		}
+		if !isDelta {
+			continue
+		}
+		d, err := openDelta(path, epoch)
+		if err != nil {
+			return err
+		}
+		if last := s.latest().Epoch; d.previous != last {
+			return fmt.Errorf("checkpoint %d follows %d, but the last one found is %d: %w; %s",
+				epoch, d.previous, last, ErrCorrupt, remedy)
+		}
+		s.deltas = append(s.deltas, d)
+	}
+	s.countDeltas()
+	return nil
+}
+
+// latest returns the Meta of the last committed checkpoint; Epoch 0: none. Under mu.
+func (s *Store) latest() Meta {
+	if n := len(s.deltas); n > 0 {
+		return s.deltas[n-1].meta
+	}
+	return s.folded
+}
+
+// Latest returns the description of the last committed checkpoint, or false when there is none yet. Its Cursor,
+// Watermarks and Root are shared: do not change them.
+func (s *Store) Latest() (Meta, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.latest()
+	return m, m.Epoch > 0
+}
+
+// Previous returns the description of the checkpoint before the last, to which Rollback would go back.
+func (s *Store) Previous() (Meta, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch n := len(s.deltas); n {
+	case 0:
+		return Meta{}, false
+	case 1:
+		return s.folded, s.folded.Epoch > 0
+	default:
+		return s.deltas[n-2].meta, true
+	}
+}
+
+// Oldest returns the cursor from which the log must be kept: that of the checkpoint to which Rollback would go back. It is
+// empty, so that all of the log is needed, until there are two.
+func (s *Store) Oldest() event.Cursor {
+	m, _ := s.Previous()
+	return m.Cursor
+}
+
+// Rollback drops the last checkpoint, so that the one before is the last. It is for one that Load finds damaged, with
+// nothing in use of what was loaded and no checkpoint open. It goes back one step: a second one may find that the checkpoint
+// is gone already, which Load then reports.
+func (s *Store) Rollback() error {
+	s.folder.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.deltas)
+	switch {
+	case s.closed:
+		return fmt.Errorf("roll back: %w", ErrClosed)
+	case s.open != nil:
+		return fmt.Errorf("roll back: %w", ErrBusy)
+	case n == 0 || n == 1 && s.folded.Epoch == 0:
+		return fmt.Errorf("roll back checkpoint %d: %w", s.latest().Epoch, ErrNoPrevious)
+	}
+	if err := errors.Join(os.Remove(s.deltas[n-1].path), syncDir(s.dir)); err != nil {
+		return fmt.Errorf("roll back checkpoint %d: %w", s.latest().Epoch, err)
+	}
+	s.deltas = slices.Clone(s.deltas[:n-1])
+	s.countDeltas()
+	return nil
+}
+
+// Room returns ErrDiskFull when less than Options.MinFreeBytes are free. Ask before a cut: a checkpoint that fails for
+// want of space costs a restart.
+func (s *Store) Room() error { return room(s.dir, s.opts.MinFreeBytes) }
+
+// publish makes d the last checkpoint.
+func (s *Store) publish(d *delta) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = nil
+	s.deltas = append(slices.Clone(s.deltas), d)
+	s.countDeltas()
+	s.startFold()
+}
+
+// countDeltas keeps the gauge. Under mu, or before the store is shared.
+func (s *Store) countDeltas() {
+	var n int64
+	for _, d := range s.deltas {
+		n += d.meta.Bytes
+	}
+	s.metrics.deltaBytes.Set(float64(n))
+}
+
+// Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits (its Puts must have
+// ended), stops folding, and closes. A second Close does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.stopping.Store(true)
+	open := s.open
+	s.mu.Unlock()
+	if open != nil {
+		open.Abort()
+	}
+	s.readers.Wait()
+	s.folder.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(s.foldErr, s.db.Close()); err != nil {
+		return fmt.Errorf("close state in %s: %w", s.dir, err)
+	}
+	return nil
+}
