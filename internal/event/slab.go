@@ -13,7 +13,10 @@ func (s *slab[T]) one() *T { return &s.take(1)[0] }
 // take returns n zero values that share nothing with what was handed out before.
 func (s *slab[T]) take(n int) []T {
 	if n > len(s.free) {
-		block := max(s.block, 64)
+		block := s.block
+		if block == 0 {
+			block = 64
+		}
 		if n > block/4 { // too big to share: do not throw the rest of a block away for it
 			return make([]T, n)
 		}
