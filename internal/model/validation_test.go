@@ -1,0 +1,284 @@
+package model
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"recsvc/internal/dirty"
+)
+
+// naive recounts from all observations what a tally keeps.
+type naive []Observation
+
+func (n naive) p(i int) float64 {
+	p := float64(n[i].P)
+	if n[i].Theta != 0 {
+		p *= float64(n[i].Theta)
+	}
+	return min(max(p, minChance), 1-minChance)
+}
+
+// auc counts pairs, ties as half.
+func (n naive) auc() float64 {
+	order := make([]int, len(n))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(n.p(a), n.p(b)) })
+	var won, pos, neg float64
+	for from := 0; from < len(order); {
+		to := from
+		var p, q float64
+		for ; to < len(order) && n.p(order[to]) == n.p(order[from]); to++ {
+			if n[order[to]].Positive {
+				p++
+			} else {
+				q++
+			}
+		}
+		won += p*neg + p*q/2
+		pos += p
+		neg += q
+		from = to
+	}
+	return won / (pos * neg)
+}
+
+func (n naive) check(t *testing.T, name string, m Metrics) {
+	t.Helper()
+	var positives, sum, loss float64
+	for i, o := range n {
+		sum += n.p(i)
+		if o.Positive {
+			positives++
+			loss -= math.Log(n.p(i))
+		} else {
+			loss -= math.Log(1 - n.p(i))
+		}
+	}
+	count := float64(len(n))
+	base := positives / count
+	entropy := -base*math.Log(base) - (1-base)*math.Log(1-base)
+	for _, tc := range []struct {
+		what      string
+		got, want float64
+	}{
+		{"n", float64(m.N), count},
+		{"positives", float64(m.Positives), positives},
+		{"log-loss", m.LogLoss, loss / count},
+		{"normalised entropy", m.NormalizedEntropy, loss / count / entropy},
+		{"calibration", m.Calibration, sum / positives},
+		{"mean p", m.MeanP, sum / count},
+	} {
+		if !near(tc.got, tc.want, 1e-9) {
+			t.Errorf("%s: %s = %v, want %v", name, tc.what, tc.got, tc.want)
+		}
+	}
+	if exact := n.auc(); !(math.Abs(m.AUC-exact) <= m.AUCBound+1e-12) || !(m.AUCBound < 0.002) {
+		t.Errorf("%s: AUC %v ± %v, exactly %v", name, m.AUC, m.AUCBound, exact)
+	}
+	n.checkQuantiles(t, name, m)
+}
+
+func (n naive) checkQuantiles(t *testing.T, name string, m Metrics) {
+	t.Helper()
+	ps := make([]float64, len(n))
+	for i := range ps {
+		ps[i] = n.p(i)
+	}
+	slices.Sort(ps)
+	logit := func(p float64) float64 { return math.Log(p / (1 - p)) }
+	for i, share := range QuantileShares {
+		want := ps[int(math.Ceil(share*float64(len(ps))))-1]
+		if math.Abs(logit(m.Quantiles[i])-logit(want)) > 0.51/binsPerLogit {
+			t.Errorf("%s: quantile %v = %v, want %v", name, share, m.Quantiles[i], want)
+		}
+	}
+}
+
+func observations(seed uint64, count int) []Observation {
+	r := rand.New(rand.NewPCG(seed, 0))
+	out := make([]Observation, count)
+	for i := range out {
+		s := r.NormFloat64()*1.2 - 2
+		o := Observation{P: float32(Sigmoid(s)), Time: int64(i) * dayNanos / 3000}
+		if i%3 == 0 {
+			o.Theta = 1 - r.Float32()*0.8
+		}
+		if i%50 == 0 {
+			o.P = 0.125 // ties
+		}
+		o.Positive = r.Float64() < Sigmoid(s+0.5*r.NormFloat64())
+		out[i] = o
+	}
+	return out
+}
+
+func TestMetricsEqualANaiveRecount(t *testing.T) {
+	v := newValidation("m/h", 0)
+	obs := observations(1, 25_300)
+	for _, o := range obs {
+		v.Observe(o)
+	}
+	naive(obs).check(t, "total", v.Total())
+	naive(obs[16_000:]).check(t, "recent", v.Recent())
+	days := v.Days()
+	if len(days) != 9 {
+		t.Fatalf("%d days", len(days))
+	}
+	for i, d := range days {
+		if want := time.Unix(0, 0).UTC().AddDate(0, 0, i); !d.Start.Equal(want) {
+			t.Errorf("day %d starts at %v", i, d.Start)
+		}
+		naive(obs[i*3000:min((i+1)*3000, len(obs))]).check(t, d.Start.Format(time.DateOnly), d.Metrics)
+	}
+}
+
+func TestRecentCoversTheLastBlocks(t *testing.T) {
+	v := newValidation("m/h", 0)
+	for i := range 23_456 {
+		v.Observe(Observation{P: 0.5, Positive: i >= 14_000})
+		n := v.Recent().N
+		if want := min(i+1, 9000+(i%1000)+1); i%97 == 0 && n != uint64(want) {
+			t.Fatalf("after %d: %d recent, want %d", i+1, n, want)
+		}
+	}
+	if m := v.Recent(); m.N != 9456 || m.Positives != 9456 {
+		t.Errorf("%d of %d", m.Positives, m.N)
+	}
+}
+
+func TestWhatIsUndefinedIsNaN(t *testing.T) {
+	v := newValidation("m/h", 0)
+	for _, m := range []Metrics{v.Total(), v.Recent()} {
+		for _, x := range []float64{m.AUC, m.AUCBound, m.LogLoss, m.NormalizedEntropy, m.Calibration, m.MeanP, m.Quantiles[0], m.Quantiles[6]} {
+			if !math.IsNaN(x) {
+				t.Errorf("%+v", m)
+			}
+		}
+	}
+	v.Observe(Observation{P: 0.5})
+	if m := v.Total(); !math.IsNaN(m.AUC) || !math.IsNaN(m.Calibration) || !math.IsNaN(m.NormalizedEntropy) || m.LogLoss != math.Ln2 {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestExtremePredictionsStayFinite(t *testing.T) {
+	v := newValidation("m/h", 0)
+	for _, p := range []float32{0, 1, 1e-30, float32(math.NaN()), float32(math.Inf(1)), -1, 2} {
+		v.Observe(Observation{P: p, Positive: true})
+		v.Observe(Observation{P: p})
+	}
+	if m := v.Total(); m.N != 10 || !finite(m.LogLoss) || !finite(m.AUC) || v.Ignored() != 4 {
+		t.Errorf("%+v, %d ignored", m, v.Ignored())
+	}
+}
+
+func TestOldDaysMakeRoomForNewOnes(t *testing.T) {
+	v := newValidation("m/h", 3)
+	at := func(day int64) Observation { return Observation{P: 0.5, Time: day*dayNanos + 5} }
+	for _, day := range []int64{10, 12, 11, -1, 13, 9, 13, 20} {
+		v.Observe(at(day))
+	}
+	var got []int64
+	for _, d := range v.Days() {
+		got = append(got, d.Start.Unix()/86400)
+	}
+	if !slices.Equal(got, []int64{12, 13, 20}) {
+		t.Errorf("days %v", got)
+	}
+	if n := v.Total().N; n != 8 {
+		t.Errorf("%d in total", n)
+	}
+}
+
+func TestTimesBefore1970BelongToTheDayBefore(t *testing.T) {
+	v := newValidation("m/h", 0)
+	v.Observe(Observation{P: 0.5, Time: -1})
+	v.Observe(Observation{P: 0.5, Time: -dayNanos})
+	if d := v.Days(); len(d) != 1 || d[0].N != 2 || d[0].Start.Format(time.DateOnly) != "1969-12-31" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func cutValidation(v *Validation, into map[string]string) {
+	v.set.Cut(func(key, value []byte, _ dirty.Sum) {
+		if value == nil {
+			delete(into, string(key))
+		} else {
+			into[string(key)] = string(value)
+		}
+	})
+	v.set.Flush(1 << 30)
+}
+
+func TestMetricsSurviveSavingAtAnyMoment(t *testing.T) {
+	v, stored := newValidation("m/h", 4), map[string]string{}
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, o := range observations(2, 30_000) {
+		v.Observe(o)
+		if r.IntN(1500) != 0 {
+			continue
+		}
+		cutValidation(v, stored)
+		w := newValidation("m/h", 4)
+		for key, value := range stored { // in any order
+			if ok, err := w.load([]byte(key), []byte(value), dirty.SumOf([]byte(key), []byte(value))); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		if w.Total() != v.Total() || w.Recent() != v.Recent() || !slices.Equal(w.Days(), v.Days()) {
+			t.Fatalf("metrics differ after %d", v.Total().N)
+		}
+		if w.set.Digest() != v.set.Digest() {
+			t.Fatal("digests differ")
+		}
+		v = w
+	}
+}
+
+func TestBadMetricsAreRefused(t *testing.T) {
+	v, stored := newValidation("m/h", 0), map[string]string{}
+	for _, o := range observations(3, 20) {
+		v.Observe(o)
+	}
+	cutValidation(v, stored)
+	key := func(rest string) string { return string(v.key) + rest }
+	total, block := stored[key("t")], stored[key("b\x00")]
+	if total == "" || block == "" {
+		t.Fatalf("entries %q", stored)
+	}
+	for _, tc := range []struct {
+		name, rest, value string
+		want              error
+	}{
+		{"nothing", "t", "", ErrShort},
+		{"unknown version", "t", "\x07" + total[1:], ErrVersion},
+		{"half a header", "t", total[:9], ErrShort},
+		{"half a bin", "t", total[:18], ErrShort},
+		{"empty bin", "t", total[:17] + "\x01\x00\x00", ErrCorrupt},
+		{"same bin again", "t", total[:17] + "\x01\x00\x01\x00\x01\x01", ErrCorrupt},
+		{"bin too far", "t", total[:17] + "\xff\xff\x7f\x01\x00", ErrCorrupt},
+		{"long form of a number", "t", total[:17] + "\x81\x00\x01\x00", ErrCorrupt},
+		{"sum is NaN", "t", total[:1] + "\xff\xff\xff\xff\xff\xff\xff\xff" + total[9:], ErrCorrupt},
+		{"odd marks", "b\x00", block + "x", ErrCorrupt},
+		{"no marks", "b\x00", block[:18], ErrCorrupt},
+		{"mark too great", "b\x00", block + "\xff\xff", ErrCorrupt},
+		{"block at another's place", "b\x01", block, ErrCorrupt},
+		{"block beyond the ring", "b\x0a", block, ErrCorrupt},
+		{"unknown key", "z", total, ErrCorrupt},
+		{"bad day", "d\x80\x00\x00\x01", "", ErrShort},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ok, err := newValidation("m/h", 0).load([]byte(key(tc.rest)), []byte(tc.value), dirty.Sum{Hi: 1})
+			if !ok || !errors.Is(err, tc.want) {
+				t.Errorf("%v, %v, want %v", ok, err, tc.want)
+			}
+		})
+	}
+}
