@@ -161,14 +161,15 @@ func TestAfterAFailedSyncTheLogHasFailedForGood(t *testing.T) {
 					return errFault
 				}
 				results := make(chan error, 5)
-				for range 4 { // the buffer has room for two of them
+				for _, size := range []int{30, 30, 80, 30} { // the buffer has room for the first two
 					go func() {
-						first, err := l.Append(t.Context(), [][]byte{make([]byte, 30)})
+						first, err := l.Append(t.Context(), [][]byte{make([]byte, size)})
 						if err == nil {
 							err = l.Wait(t.Context(), first+1)
 						}
 						results <- err
 					}()
+					synctest.Wait()
 				}
 				go func() {
 					for {
@@ -200,4 +201,74 @@ func TestAfterAFailedSyncTheLogHasFailedForGood(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestASyncUnderWayStillCountsWhenTheNextWriteFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := newMemFS()
+		l := mustOpen(t, t.TempDir(), Options{FS: files})
+		finish, writes := make(chan struct{}), 0
+		files.fault = func(op, _ string) error {
+			switch op {
+			case "sync":
+				<-finish
+			case "write":
+				if writes++; writes == 2 {
+					return errFault
+				}
+			}
+			return nil
+		}
+		for range 2 {
+			if _, err := l.Append(t.Context(), [][]byte{[]byte("a")}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if err := l.Wait(t.Context(), 2); !errors.Is(err, errFault) {
+			t.Errorf("Wait for the failed write = %v", err)
+		}
+		first := make(chan error)
+		go func() { first <- l.Wait(t.Context(), 1) }()
+		synctest.Wait()
+		close(finish)
+		if err := <-first; err != nil || l.Durable() != 1 {
+			t.Errorf("Wait for the write before = %v, durable = %d", err, l.Durable())
+		}
+		if err := l.Close(); !errors.Is(err, errFault) {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
+
+// While a sync is slow several writes follow it, and a power loss may keep a later one and lose an earlier.
+func TestPowerLossDuringASlowSyncKeepsAPrefix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, files, finish := t.TempDir(), newMemFS(), make(chan struct{})
+		l := mustOpen(t, dir, Options{FS: files})
+		mustAppend(t, l, []byte("durable"))
+		files.fault = func(op, _ string) error {
+			if op == "sync" {
+				<-finish
+			}
+			return nil
+		}
+		appended := map[int64][]byte{0: []byte("durable")}
+		for i := range int64(6) {
+			appended[1+i] = bytes.Repeat([]byte{byte('a' + i)}, 2000)
+			if _, err := l.Append(t.Context(), [][]byte{appended[1+i]}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		var images []*memFS
+		for seed := range uint64(100) {
+			images = append(images, files.powerLoss(rand.New(rand.NewPCG(seed, 15))))
+		}
+		close(finish)
+		mustClose(t, l) // lets the directory go
+		for _, image := range images {
+			holds(t, dir, image, appended, 1)
+		}
+	})
 }
