@@ -14,7 +14,6 @@ import (
 
 	"recsvc/internal/api"
 	"recsvc/internal/config"
-	"recsvc/internal/event"
 	"recsvc/internal/rank"
 )
 
@@ -154,13 +153,15 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 		s.log.Info("http stopped", zap.Duration("after", time.Since(start)))
 		return err
 	})
-	g.Go(func() error { return s.tick(ctx) })
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {
 			return nil // stopped before
 		}
 		s.log.Info("ready", zap.String("url", url), zap.Stringer("cursor", s.engine.Applied()))
-		return ready(ctx, url)
+		if err := ready(ctx, url); err != nil {
+			return err
+		}
+		return s.tick(ctx)
 	})
 	start := time.Now()
 	err = g.Wait()
@@ -183,36 +184,4 @@ func (s *server) awaitReady(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
-}
-
-// tick lets time pass in a log in which nothing happens while something waits for it: every second a quiet partition
-// gets a record that says what time it is.
-func (a *app) tick(ctx context.Context) error {
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-t.C:
-			if err := a.tickQuiet(ctx, event.FromTime(now)); err != nil && ctx.Err() == nil {
-				a.log.Warn("a tick could not be logged", zap.Error(err))
-			}
-		}
-	}
-}
-
-func (a *app) tickQuiet(ctx context.Context, now event.Time) error {
-	status := a.engine.Status()
-	if status.Pending == 0 || status.Newest > now.Add(-time.Second) {
-		return nil
-	}
-	var ticks []event.Record
-	for _, p := range status.Cursor {
-		ticks = append(ticks, event.Record{
-			Kind: event.KindTick, Partition: p.Partition, Received: now, Tick: &event.Tick{Time: now},
-		})
-	}
-	_, err := a.sink.Append(ctx, ticks)
-	return err
 }

@@ -78,19 +78,18 @@ func (e *Engine) capture(item features.ItemRef) *feedback.Captured {
 
 // applyServed takes a list that this server answered with: all of it is captured before any of it is learned.
 func (e *Engine) applyServed(r *event.Record) {
-	s, list := r.Served, &e.list
-	list.reset(len(s.Items), len(e.captured.P))
+	s := r.Served
+	own, p := e.list.take(len(s.Items), len(e.captured.P))
 	e.query.Begin(s.User, s.Context, s.Time)
 	shared := e.query.Shared()
 	for i := range s.Items {
-		own := &list.own[i]
-		e.query.Item((*features.Vector)(own), e.Features.EnsureItem(s.Items[i].Item))
-		e.Model.Predict(list.p[i], model.Vector(shared), model.Vector(*own))
-		if s.Model != "" {
-			e.compare(s.Items[i].Score, list.p[i])
+		e.query.Item((*features.Vector)(&own[i]), e.Features.EnsureItem(s.Items[i].Item))
+		e.Model.Predict(p[i], model.Vector(shared), model.Vector(own[i]))
+		if s.Model != "" { // else something other than the model gave the scores
+			e.compare(s.Items[i].Score, p[i])
 		}
 	}
-	e.joiner.Served(r, feedback.Vector(shared), list.own, list.p)
+	e.joiner.Served(r, feedback.Vector(shared), own, p)
 	e.count(applied)
 }
 
