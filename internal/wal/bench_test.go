@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -34,6 +35,15 @@ func benchBatch(n int) [][]byte {
 		batch[i] = fmt.Appendf(nil, "%0*d", benchRecordBytes, i)
 	}
 	return batch
+}
+
+// cpuTime is what the process has used so far, kernel included.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkRawSync is what the disk does with nothing of ours around it: the floor under the durable figures.
@@ -68,6 +78,7 @@ func BenchmarkAppendWait(b *testing.B) {
 			left.Store(int64(b.N))
 			b.ReportAllocs()
 			b.ResetTimer()
+			cpu := cpuTime(b)
 			var wg sync.WaitGroup
 			for range tc.goroutines {
 				wg.Go(func() {
@@ -85,6 +96,7 @@ func BenchmarkAppendWait(b *testing.B) {
 			}
 			wg.Wait()
 			b.ReportMetric(float64(b.N*tc.batch)/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(float64((cpuTime(b)-cpu).Nanoseconds())/float64(b.N*tc.batch), "cpu-ns/record")
 		})
 	}
 }

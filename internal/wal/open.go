@@ -43,9 +43,8 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := l.load(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	l.loops.Add(2)
-	go l.writeLoop()
-	go l.syncLoop()
+	l.loops.Go(l.writeLoop)
+	l.loops.Go(l.syncLoop)
 	return l, nil
 }
 

@@ -13,7 +13,6 @@ func newRound() *round { return &round{done: make(chan struct{})} }
 // syncLoop is the syncer goroutine: it syncs as long as there is something written that is not durable, until
 // the log is closed or has failed. The writer goes on beside it.
 func (l *Log) syncLoop() {
-	defer l.loops.Done()
 	for r, file := l.beginRound(); r != nil; r, file = l.beginRound() {
 		begin := l.opts.Clock()
 		err := file.Sync()

@@ -16,7 +16,6 @@ type group struct {
 // writeLoop is the writer goroutine: it writes one group after the other until the log is closed or has
 // failed.
 func (l *Log) writeLoop() {
-	defer l.loops.Done()
 	for g := l.take(); g != nil; g = l.take() {
 		err := l.write(g)
 		l.budget.Release(g.weight)
