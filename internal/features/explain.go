@@ -85,6 +85,7 @@ func Fingerprint(defs []Definition, opts Options) [16]byte {
 func (s *Store) Values(userID string, context event.Attributes, ref ItemRef, now event.Time) []NamedValue {
 	q := s.NewQuery()
 	q.Begin(userID, context, now)
+	q.prepare()
 	out := q.describe(s.program.shared)
 	if ref != NoItem {
 		var v Vector

@@ -250,9 +250,10 @@ func (t *typeTable) load(key, value []byte, sum dirty.Sum) error {
 	}
 	i := binary.BigEndian.Uint16(key[1:])
 	for len(t.names) <= int(i) {
-		t.names = append(t.names, "")
+		t.names, t.weights = append(t.names, ""), append(t.weights, 0)
 	}
 	t.names[i] = string(value)
+	t.weights[i] = t.table[t.names[i]]
 	t.ids[t.names[i]] = i
 	t.set.Loaded(uint32(i), sum)
 	return nil

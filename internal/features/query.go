@@ -34,6 +34,7 @@ type Query struct {
 	ids    []uint64     // scratch of lists
 	mark   int          // ids below belong to the shared part
 	shared Vector
+	fresh  bool     // the shared part is computed
 	trace  []uint16 // feature of each slot emitted last, when tracing
 	traced bool
 	seen   uint64 // the store's version when the rows were found
@@ -48,7 +49,8 @@ func (s *Store) NewQuery() *Query {
 	}
 }
 
-// Begin starts a list: it reads the context and computes what does not depend on the item. The user may be empty.
+// Begin starts a list: it reads the context and finds the user, who may be empty. What does not depend on the item is
+// computed when it is first asked for.
 func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 	p := q.store.program
 	q.userID, q.now = userID, now
@@ -60,8 +62,20 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 			q.values[i] = f.calendar(now)
 		}
 	}
+	q.user, q.item, q.fresh = q.store.users.find(userID), nil, false
+}
+
+// prepare computes the shared part, or finds its rows again when the store has moved on since.
+func (q *Query) prepare() {
+	p := q.store.program
+	if q.fresh {
+		if q.seen != q.store.version {
+			q.locate()
+		}
+		return
+	}
+	q.fresh, q.ids = true, q.ids[:0]
 	q.locate()
-	q.ids = q.ids[:0]
 	for _, i := range p.shared {
 		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
 	}
@@ -87,14 +101,17 @@ func (q *Query) locate() {
 }
 
 // Shared is the part of the vector that all items of the list have in common. It is valid until the next Begin.
-func (q *Query) Shared() Vector { return q.shared }
+func (q *Query) Shared() Vector {
+	if !q.fresh {
+		q.prepare()
+	}
+	return q.shared
+}
 
 // Item fills dst with the part of the vector that depends on the item.
 func (q *Query) Item(dst *Vector, ref ItemRef) {
 	p := q.store.program
-	if q.seen != q.store.version {
-		q.locate()
-	}
+	q.prepare()
 	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
 	for i := range p.scopes {
 		if p.scopes[i].byItem {

@@ -70,41 +70,45 @@ func (r *recall) rebuild() {
 	for ref := range r.items.n {
 		it := r.items.at(ref)
 		if it.Available {
-			r.newest.raise(ref, float64(it.Created))
+			r.newest.raise(ref, math.NaN(), float64(it.Created))
 		}
-		r.rank(it)
+		for h := range it.heat {
+			r.rank(it, h, math.NaN())
+		}
 	}
 }
 
-// rank enters an item's heats into the lists.
-func (r *recall) rank(it *Item) {
-	for h, x := range it.heat {
-		if x == 0 {
-			continue
+// rank enters an item's heat into the lists of a half-life; old is what it was before, NaN in lists that are new to it.
+func (r *recall) rank(it *Item, h int, old float64) {
+	x := it.heat[h]
+	if x == 0 {
+		return
+	}
+	r.heat[h].raise(it.Ref, old, x)
+	for _, c := range it.categories {
+		l := r.byCat[h][c]
+		if l == nil {
+			l = newTopList(topCategory)
+			r.byCat[h][c] = l
 		}
-		r.heat[h].raise(it.Ref, x)
-		for _, c := range it.categories {
-			l := r.byCat[h][c]
-			if l == nil {
-				l = newTopList(topCategory)
-				r.byCat[h][c] = l
-			}
-			l.raise(it.Ref, x)
-		}
+		l.raise(it.Ref, old, x)
 	}
 }
 
 // warm adds an event's weight to an item's popularity.
 func (r *recall) warm(it *Item, t event.Time, weight float64) {
+	w := math.Log2(weight)
 	for h, half := range r.halfLives {
-		x := float64(t)/half + math.Log2(weight)
-		if old := it.heat[h]; old != 0 {
+		x, old := float64(t)/half+w, it.heat[h]
+		if old == 0 {
+			old = math.NaN()
+		} else {
 			hi, lo := max(old, x), min(old, x)
 			x = hi + math.Log2(1+math.Exp2(lo-hi))
 		}
 		it.heat[h] = x
+		r.rank(it, h, old)
 	}
-	r.rank(it)
 }
 
 // changed follows an upsert or a removal.
@@ -112,20 +116,34 @@ func (r *recall) changed(it *Item, wasAvailable, newCategories bool) {
 	switch {
 	case it.Available:
 		r.newest.remove(it.Ref) // its time of creation may have moved back
-		r.newest.raise(it.Ref, float64(it.Created))
+		r.newest.raise(it.Ref, math.NaN(), float64(it.Created))
 	case wasAvailable && r.newest.has(it.Ref):
 		if r.stale++; r.stale > topNewest/2 {
 			r.rebuild()
 		}
 	}
 	if newCategories {
-		r.rank(it)
+		for h := range it.heat {
+			r.reenter(it, h)
+		}
 	}
+}
+
+// reenter puts an item whose categories have changed into the lists of those that it has now.
+func (r *recall) reenter(it *Item, h int) {
+	for _, c := range it.categories {
+		if l := r.byCat[h][c]; l != nil {
+			l.remove(it.Ref)
+		}
+	}
+	r.heat[h].remove(it.Ref)
+	r.rank(it, h, math.NaN())
 }
 
 // remember updates what recall and the profile read: counters, recent events, what was seen, heat, co-visitation.
 func (s *Store) remember(q *Query, e *event.Event, ref ItemRef) {
-	typ, weight := s.types.id(e.Type), s.opts.Weights[e.Type]
+	typ := s.types.id(e.Type)
+	weight := s.types.weights[typ]
 	if ref != NoItem {
 		q.item.count(typ)
 		if weight > 0 {
@@ -142,7 +160,7 @@ func (s *Store) remember(q *Query, e *event.Event, ref ItemRef) {
 	if e.Type == "exposure" {
 		return
 	}
-	if ref != NoItem && weight > 0 {
+	if ref != NoItem && weight > 0 && !s.interested(q.user, ref) {
 		s.pair(q.user, q.item)
 	}
 	q.user.did(ref, typ, e.Time, s.opts.RecentEvents)
@@ -201,12 +219,23 @@ func (u *user) did(ref ItemRef, typ uint16, t event.Time, limit int) {
 	u.recent = append(u.recent, uint64(t), uint64(ref+1)<<32|uint64(typ)) // NoItem wraps to 0
 }
 
+// interested reports whether the user's recent events show interest in the item already: a click and the long view after
+// it are one interest.
+func (s *Store) interested(u *user, ref ItemRef) bool {
+	for i := len(u.recent) - 1; i > 0; i -= 2 {
+		if u.recent[i]>>32 == uint64(ref+1) && s.types.weights[u.recent[i]&0xffff] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // pair counts the item as co-visited with the user's last items of interest.
 func (s *Store) pair(u *user, it *Item) {
 	left := s.opts.CovisitWindow
 	for i := len(u.recent) - 2; i >= 0 && left > 0; i -= 2 {
 		other := ItemRef(u.recent[i+1]>>32) - 1
-		if other == NoItem || other == it.Ref || s.opts.Weights[s.types.names[u.recent[i+1]&0xffff]] <= 0 {
+		if other == NoItem || other == it.Ref || s.types.weights[u.recent[i+1]&0xffff] <= 0 {
 			continue
 		}
 		left--
@@ -328,7 +357,7 @@ func (s *Store) RecentCategories(dst []CategoryScore, userID string, n int) []Ca
 	}
 	for i := len(u.recent) - 2; i >= 0; i -= 2 {
 		ref := ItemRef(u.recent[i+1]>>32) - 1
-		w := s.opts.Weights[s.types.names[u.recent[i+1]&0xffff]]
+		w := s.types.weights[u.recent[i+1]&0xffff]
 		if ref == NoItem || w <= 0 {
 			continue
 		}

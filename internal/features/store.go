@@ -81,7 +81,7 @@ func New(defs []Definition, opts Options) (*Store, error) {
 	s.users.init(p)
 	s.items.init(p, len(opts.TrendingHalfLives))
 	s.groups.init(p)
-	s.types.init()
+	s.types.init(opts.Weights)
 	s.recall.init(&s.items, opts)
 	return s, nil
 }

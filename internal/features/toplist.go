@@ -15,36 +15,37 @@ type topList struct {
 func newTopList(limit int) *topList { return &topList{limit: limit} }
 
 func byScore(a, b ScoredItem) int {
-	return cmp.Or(compareDown(a.Score, b.Score), cmp.Compare(a.Ref, b.Ref))
+	switch {
+	case a.Score > b.Score:
+		return -1
+	case a.Score < b.Score:
+		return 1
+	}
+	return cmp.Compare(a.Ref, b.Ref)
 }
 
 func compareDown(a, b float64) int { return cmp.Compare(b, a) }
 
-// raise enters an item or moves it to its new place.
-func (l *topList) raise(ref ItemRef, score float64) {
+// raise enters an item with its new score. old is the score that it had before; an item that is new has none, which
+// NaN says.
+func (l *topList) raise(ref ItemRef, old, score float64) {
 	e := ScoredItem{ref, score}
 	n := len(l.entries)
 	if n == l.limit && byScore(e, l.entries[n-1]) > 0 {
 		return // and it is not in the list: scores only rise
 	}
-	i := 0
-	for i < n && l.entries[i].Ref != ref {
-		i++
-	}
+	i, found := slices.BinarySearchFunc(l.entries, ScoredItem{ref, old}, byScore)
 	switch {
-	case i < n: // found: close the gap below
+	case found && old == old: // close the gap that it leaves
 	case n < l.limit:
 		l.entries = append(l.entries, e)
+		i = n
 	default:
 		i = n - 1
 	}
 	for i > 0 && byScore(e, l.entries[i-1]) < 0 {
 		l.entries[i] = l.entries[i-1]
 		i--
-	}
-	for i+1 < len(l.entries) && byScore(e, l.entries[i+1]) > 0 {
-		l.entries[i] = l.entries[i+1]
-		i++
 	}
 	l.entries[i] = e
 }

@@ -9,15 +9,17 @@ import (
 // typeTable numbers the event types that were met, in log order, so that they can be remembered in few bits. Types
 // beyond the bound share the number 0, "other".
 type typeTable struct {
-	names []string
-	ids   map[string]uint16
-	set   *dirty.Set
+	names   []string
+	ids     map[string]uint16
+	weights []float64 // popularity of each type
+	table   map[string]float64
+	set     *dirty.Set
 }
 
 const maxTypes = 1 << 12
 
-func (t *typeTable) init() {
-	*t = typeTable{names: []string{"other"}, ids: map[string]uint16{"other": 0}}
+func (t *typeTable) init(weights map[string]float64) {
+	*t = typeTable{names: []string{"other"}, ids: map[string]uint16{"other": 0}, weights: []float64{0}, table: weights}
 	t.set = dirty.NewSet(t)
 }
 
@@ -31,6 +33,6 @@ func (t *typeTable) id(name string) uint16 {
 	i := uint16(len(t.names))
 	t.set.Touch(uint32(i))
 	name = strings.Clone(name)
-	t.names, t.ids[name] = append(t.names, name), i
+	t.names, t.ids[name], t.weights = append(t.names, name), i, append(t.weights, t.table[name])
 	return i
 }

@@ -141,6 +141,7 @@ func (s *Store) Profile(id string, now event.Time) (p Profile, ok bool) {
 	p.Recent = s.Recent(nil, id, s.opts.RecentEvents)
 	q := s.NewQuery()
 	q.Begin(id, nil, now)
+	q.prepare()
 	p.Features = q.describe(s.program.shared)
 	return p, true
 }
