@@ -101,7 +101,8 @@ func (a *app) openKafka() error {
 	c := a.config
 	opts := ingest.KafkaOptions{
 		Brokers: c.Kafka.Brokers, Topic: c.Kafka.Topic, Group: c.Kafka.Group, ClientID: c.Kafka.ClientID,
-		Accept: a.validator.Stream, Logger: a.log, Registerer: a.registry,
+		Accept: a.validator.Stream, Metrics: a.metrics, Logger: a.log, Registerer: a.registry,
+		Partitions: func(all []int32) { a.engine.Expect(all) },
 	}
 	producer, err := ingest.NewKafkaLog(opts)
 	if err != nil {
@@ -142,7 +143,7 @@ func (a *app) tryEngine() (err error) {
 	if parts.Model, err = newModel(c); err != nil {
 		return err
 	}
-	if parts.Clock, err = ingest.NewClock(ingest.ClockOptions{Lateness: c.Lateness, Horizon: c.Horizon}); err != nil {
+	if parts.Clock, err = ingest.NewClock(clockOptions(c)); err != nil {
 		return err
 	}
 	if parts.Dedup, err = ingest.NewDedup(ingest.DedupOptions{Horizon: c.Horizon}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"recsvc/internal/config"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
+	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 	"recsvc/internal/rank"
 )
@@ -124,4 +125,13 @@ func scoreHead(c *config.Config) int {
 		}
 	}
 	return 0
+}
+
+// clockOptions translates the bounds of lateness; none at all is a negative one there.
+func clockOptions(c *config.Config) ingest.ClockOptions {
+	o := ingest.ClockOptions{Lateness: c.Lateness, Horizon: c.Horizon}
+	if o.Lateness == 0 {
+		o.Lateness = -1
+	}
+	return o
 }

@@ -25,13 +25,23 @@ func (a *app) tick(ctx context.Context) error {
 		case now := <-t.C:
 			status := a.engine.Status()
 			if status.Pending > 0 && a.lag() == 0 {
-				if err := a.tickQuiet(ctx, status.Cursor, last, event.FromTime(now)); err != nil && ctx.Err() == nil {
+				if err := a.tickQuiet(ctx, a.standing(status.Cursor), last, event.FromTime(now)); err != nil && ctx.Err() == nil {
 					a.log.Warn("a tick could not be logged", zap.Error(err))
 				}
 			}
-			last = status.Cursor
+			last = a.standing(status.Cursor)
 		}
 	}
+}
+
+// standing is where each partition of the log stands, those included in which nothing has happened yet.
+func (a *app) standing(cursor event.Cursor) event.Cursor {
+	if a.kafka != nil {
+		for _, p := range a.kafka.Status().Partitions {
+			cursor = cursor.Set(p.Partition, max(p.Next, cursor.Offset(p.Partition)))
+		}
+	}
+	return cursor
 }
 
 // tickQuiet appends a tick to each partition that has not moved since the last look.

@@ -94,3 +94,12 @@ func (e *Engine) Feedback(ctx context.Context) (c feedback.Counters, err error) 
 
 // Longest is how far a tick has to lie beyond the last event for every label window to close.
 func (e *Engine) Longest() time.Duration { return e.joiner.Longest() }
+
+// Expect says which partitions the log has: the watermark waits for all of them. A stopped engine takes no notice.
+func (e *Engine) Expect(partitions []int32) {
+	_ = e.do(context.Background(), func() {
+		for _, p := range partitions {
+			e.Clock.Expect(p)
+		}
+	})
+}

@@ -41,6 +41,10 @@ type KafkaOptions struct {
 	// Its error, best an *event.Error, turns the record into a dead letter. Called by several goroutines; nil: all pass.
 	Accept func(*event.Record) error
 
+	// Partitions is told the partitions of the topic whenever a session begins, before a record of it is handed out: time
+	// must not pass over the ones that happen to be read last. nil: nobody asks.
+	Partitions func(all []int32)
+
 	Metrics    *Metrics              // counts refusals, shared with the intake; nil: its own, not exported
 	Logger     *zap.Logger           // nil: silent
 	Registerer prometheus.Registerer // nil: counted, not exported

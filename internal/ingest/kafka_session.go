@@ -28,6 +28,9 @@ func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 	if err := h.source.checkPartitions(len(all)); err != nil {
 		return err
 	}
+	if h.source.opts.Partitions != nil {
+		h.source.opts.Partitions(all)
+	}
 	claims := session.Claims()[topic]
 	if len(claims) < len(all) {
 		h.source.opts.Logger.Warn("another member of the consumer group has some of the partitions: this instance does not see their records",
