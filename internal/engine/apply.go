@@ -48,8 +48,12 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.advance()
 
 	match := e.joiner.Match(ev)
+	context := ev.Context
+	if match.Capture || e.Features.ReadsContext(ev.Type) {
+		context = e.joiner.Context(ev, match) // a click was made where its item was shown
+	}
 	item := e.Features.EnsureItem(ev.Item)
-	e.query.Begin(ev.User, match.Context, ev.Time)
+	e.query.Begin(ev.User, context, ev.Time)
 	var captured *feedback.Captured
 	if match.Capture {
 		captured = e.capture(item)

@@ -44,13 +44,25 @@ func compile(defs []Definition, emit []string) (*program, error) {
 // finish lays the updates out by event type, scopes in order of their index.
 func (c *compiler) finish() {
 	c.p.updates = make(map[string][]scopeUpdate, len(c.updates))
+	c.p.contextual = make(map[string]bool)
 	for typ, byScope := range c.updates {
 		for s := range c.p.scopes {
 			if ops := byScope[s]; len(ops) > 0 {
 				c.p.updates[typ] = append(c.p.updates[typ], scopeUpdate{scope: s, ops: ops})
+				c.p.contextual[typ] = c.p.contextual[typ] || c.readsContext(s, ops)
 			}
 		}
 	}
+}
+
+// readsContext reports whether a key or a value of an update comes from the context.
+func (c *compiler) readsContext(scope int, ops []op) bool {
+	for _, part := range c.p.scopes[scope].parts {
+		if c.p.fields[part].source == fromContext {
+			return true
+		}
+	}
+	return slices.ContainsFunc(ops, func(o op) bool { return o.value >= 0 && c.p.fields[o.value].source == fromContext })
 }
 
 func (c *compiler) fail(key, format string, args ...any) error {

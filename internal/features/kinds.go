@@ -174,9 +174,9 @@ func compileLast(c *compiler, d *Definition, f *feature) error {
 	off, fresh := c.cell(s, f.hist.words(), fmt.Sprint("last", d.On, d.N, d.Outcomes))
 	f.offset = off
 	if fresh {
-		c.on(d.On, s, op{kind: opPush, offset: off, hist: f.hist})
+		c.on(d.On, s, op{kind: opPush, offset: off, hist: f.hist, value: countOne})
 		for i, t := range d.Outcomes {
-			c.on([]string{t}, s, op{kind: opMark, offset: off, hist: f.hist, bit: uint(i)})
+			c.on([]string{t}, s, op{kind: opMark, offset: off, hist: f.hist, bit: uint(i), value: countOne})
 		}
 	}
 	return nil
@@ -237,7 +237,7 @@ func compileTimeSince(c *compiler, d *Definition, f *feature) error {
 	off, fresh := c.cell(s, 1, fmt.Sprint("time", d.On))
 	f.offset = off
 	if fresh {
-		c.on(d.On, s, op{kind: opTime, offset: off})
+		c.on(d.On, s, op{kind: opTime, offset: off, value: countOne})
 	}
 	f.eval = func(q *Query, f *feature) fieldValue {
 		row := q.rows[f.scope]

@@ -8,13 +8,14 @@ import (
 
 // program is the compiled form of a list of definitions. It is immutable.
 type program struct {
-	fields  []field
-	slotOf  []int // of fields: place among the values that its source's entity caches
-	counts  [fromTime + 1]int
-	scopes  []scope
-	subs    [ownItem + 1]int // tables of sub-rows per owner
-	feats   []feature
-	updates map[string][]scopeUpdate // by event type
+	fields     []field
+	slotOf     []int // of fields: place among the values that its source's entity caches
+	counts     [fromTime + 1]int
+	scopes     []scope
+	subs       [ownItem + 1]int // tables of sub-rows per owner
+	feats      []feature
+	updates    map[string][]scopeUpdate // by event type
+	contextual map[string]bool          // event types that update something whose key or value is in the context
 
 	// Features in the order in which they are computed: inputs first.
 	shared, own []int

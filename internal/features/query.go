@@ -27,24 +27,27 @@ type Query struct {
 	user  *user
 	item  *Item
 
-	userID string
-	values []fieldValue // context and calendar fields, by the program's field index
-	vals   []fieldValue // by feature
-	rows   [][]uint64   // by scope
-	ids    []uint64     // scratch of lists
-	mark   int          // ids below belong to the shared part
-	shared Vector
-	fresh  bool     // the shared part is computed
-	trace  []uint16 // feature of each slot emitted last, when tracing
-	traced bool
-	seen   uint64 // the store's version when the rows were found
+	userID  string
+	context event.Attributes
+	values  []fieldValue // context and calendar fields, by the program's field index
+	read    []uint64     // of values: the list that each was read for
+	list    uint64       // number of the present list
+	vals    []fieldValue // by feature
+	rows    [][]uint64   // by scope
+	ids     []uint64     // scratch of lists
+	mark    int          // ids below belong to the shared part
+	shared  Vector
+	fresh   bool     // the shared part is computed
+	trace   []uint16 // feature of each slot emitted last, when tracing
+	traced  bool
+	seen    uint64 // the store's version when the rows were found
 }
 
 // NewQuery returns a Query for s; use it again and again.
 func (s *Store) NewQuery() *Query {
 	p := s.program
 	return &Query{
-		store: s, values: make([]fieldValue, len(p.fields)), vals: make([]fieldValue, len(p.feats)),
+		store: s, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), vals: make([]fieldValue, len(p.feats)),
 		rows: make([][]uint64, len(p.scopes)),
 	}
 }
@@ -52,16 +55,8 @@ func (s *Store) NewQuery() *Query {
 // Begin starts a list: it reads the context and finds the user, who may be empty. What does not depend on the item is
 // computed when it is first asked for.
 func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
-	p := q.store.program
-	q.userID, q.now = userID, now
-	for i, f := range p.fields {
-		switch f.source {
-		case fromContext:
-			q.values[i] = f.read(context)
-		case fromTime:
-			q.values[i] = f.calendar(now)
-		}
-	}
+	q.userID, q.context, q.now = userID, context, now
+	q.list++
 	q.user, q.item, q.fresh = q.store.users.find(userID), nil, false
 }
 
@@ -182,9 +177,22 @@ func (q *Query) field(i int) *fieldValue {
 			return &q.item.values[p.slotOf[i]]
 		}
 	default:
+		if q.read[i] != q.list {
+			q.readField(i)
+		}
 		return &q.values[i]
 	}
 	return &missing
+}
+
+// readField reads a field of the context or the calendar, once a list.
+func (q *Query) readField(i int) {
+	q.read[i] = q.list
+	if f := &q.store.program.fields[i]; f.source == fromTime {
+		q.values[i] = f.calendar(q.now)
+	} else {
+		q.values[i] = f.read(q.context)
+	}
 }
 
 // key hashes the parts of a scope beside its owner; 0 when one of them is missing.

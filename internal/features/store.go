@@ -91,6 +91,10 @@ func (s *Store) Sets() []*dirty.Set {
 	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set}
 }
 
+// ReadsContext reports whether events of a type update something whose key or value is in the context: only then does
+// Apply need it.
+func (s *Store) ReadsContext(eventType string) bool { return s.program.contextual[eventType] }
+
 // EnsureItem returns the item's reference, entering an unknown one: events may name items that the catalogue lacks.
 func (s *Store) EnsureItem(id string) ItemRef {
 	if id == "" {

@@ -208,8 +208,9 @@ func TestMatch(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, click())
 			r.run(script)
-			m := r.j.Match(parseEvent(fields(tc.event)))
-			got := view{m.Joined, m.Capture, m.Duplicate, m.Late, m.Position, showContext(m.Context)}
+			e := parseEvent(fields(tc.event))
+			m := r.j.Match(e)
+			got := view{m.Joined, m.Capture, m.Duplicate, m.Late, m.Position, showContext(r.j.Context(e, m))}
 			if got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}

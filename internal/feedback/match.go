@@ -18,7 +18,7 @@ const maxWalk = 64
 // for which another outcome waits; failing that to the latest served list in which the item stands and was not
 // shown yet.
 func (j *Joiner) Match(e *event.Event) Match {
-	m := Match{Context: e.Context, Position: e.Position}
+	m := Match{Position: e.Position}
 	if e.Item == "" {
 		return m
 	}
@@ -37,13 +37,20 @@ func (j *Joiner) Match(e *event.Event) Match {
 		j.matchOutcome(e, &m)
 	}
 	if m.Joined = m.slot != 0; m.Joined {
-		s := j.imps.at(m.slot)
-		m.Context = inherit(e.Context, j.contextOf(s))
-		if m.Position == 0 {
+		if s := j.imps.at(m.slot); m.Position == 0 {
 			m.Position = s.position
 		}
 	}
 	return m
+}
+
+// Context returns the event's own context, and beneath it that of the impression that it belongs to: a click was made
+// where its item was shown. It may be kept. Like m, it is to be asked for before the next call that changes the Joiner.
+func (j *Joiner) Context(e *event.Event, m Match) event.Attributes {
+	if !m.Joined {
+		return e.Context
+	}
+	return inherit(e.Context, j.contextOf(j.imps.at(m.slot)))
 }
 
 func (j *Joiner) matchExposure(e *event.Event, m *Match) {

@@ -52,7 +52,7 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 			j.chain(id)
 		}
 		if len(e.Context) > 0 {
-			j.setContext(s, j.encodeContext(m.Context))
+			j.setContext(s, j.encodeContext(inherit(e.Context, j.contextOf(s))))
 		}
 		if e.Position > 0 {
 			s.position = e.Position

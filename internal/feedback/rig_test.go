@@ -25,7 +25,8 @@ type rig struct {
 	j        *Joiner
 	log      []string
 	captures int
-	wide     bool // write down weight and θ as well
+	wide     bool             // write down weight and θ as well
+	context  event.Attributes // of the event observed last, as it was matched
 }
 
 func newRig(t testing.TB, o Options) *rig {
@@ -84,6 +85,7 @@ func (r *rig) capture(user string) (shared, own Vector, p []float32) {
 
 func (r *rig) observe(e *event.Event) Match {
 	m := r.j.Match(e)
+	r.context = r.j.Context(e, m)
 	var c *Captured
 	if m.Capture {
 		c = &Captured{}

@@ -52,8 +52,6 @@ type Sink interface {
 // Match says what an event belongs to. It holds until the next call that changes the Joiner, and must be given to
 // Observe before that.
 type Match struct {
-	// Context is the event's own context, and beneath it that of the impression it belongs to.
-	Context event.Attributes
 	// Position is the event's own, or that of the impression; 0: none.
 	Position int32
 	// Joined: the event belongs to an impression that is pending.

@@ -154,7 +154,7 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 				m := r.apply(op)
 				r.check()
 				if op.event != nil && (m.Joined != (tm.s != nil) || m.Capture != tm.capture || m.Late != tm.late ||
-					m.Duplicate != tm.duplicate || m.Position != tm.position || showContext(m.Context) != tm.context) {
+					m.Duplicate != tm.duplicate || m.Position != tm.position || showContext(r.context) != tm.context) {
 					t.Fatalf("call %d, %+v: match %+v, twin %+v", i, *op.event, m, tm)
 				}
 				if !slices.Equal(r.log, w.log) {
