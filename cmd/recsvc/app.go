@@ -1,12 +1,13 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -175,8 +176,18 @@ func (a *app) tryEngine() (err error) {
 
 // definitionsHash identifies what the state depends on beside the log.
 func definitionsHash(c *config.Config) [32]byte {
-	print := features.Fingerprint(definitions(c), featureOptions(c))
-	return sha256.Sum256(fmt.Appendf(nil, "%x %+v %+v %v %v", print, c.Models[0], c.Feedback, c.Lateness, c.Horizon))
+	m := c.Models[0]
+	m.Score = "" // which head lists are ranked by is no matter of state
+	text, err := json.Marshal(struct {
+		Features          [16]byte
+		Model             config.Model
+		Feedback          config.Feedback
+		Lateness, Horizon time.Duration
+	}{features.Fingerprint(definitions(c), featureOptions(c)), m, c.Feedback, c.Lateness, c.Horizon})
+	if err != nil {
+		panic(err) // plain numbers and texts, all finite
+	}
+	return sha256.Sum256(text)
 }
 
 // closeLast closes what was opened last.
@@ -195,6 +206,3 @@ func (a *app) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// run applies the log, and what else writes to it, until ctx ends.
-func (a *app) run(ctx context.Context) error { return a.engine.Run(ctx, a.source) }

@@ -7,8 +7,9 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// FieldSeed returns the seed of a field: what sets value 7 of one feature apart from value 7 of another. It depends
-// on the name alone and is part of the format of stored weights.
+// The tests make their slots as the feature store makes its own: 32 bits of hash, of which a table masks what it needs.
+
+// FieldSeed returns the seed of a field: what sets value 7 of one feature apart from value 7 of another.
 func FieldSeed(name string) uint64 { return xxh3.HashString(name) }
 
 // NameSlot returns the slot of a numeric feature, whose number is the value that goes with it.
