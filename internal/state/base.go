@@ -41,8 +41,9 @@ func badgerOptions(dir string, opts Options) badger.Options {
 		WithNumMemtables(2).
 		WithNumCompactors(2).
 		WithNumGoroutines(2).
-		WithBaseTableSize(8 << 20).
+		WithBaseTableSize(4 << 20).
 		WithBaseLevelSize(64 << 20).
+		WithBlockSize(32 << 10).     // room for pages of weights: at 4 KiB tables are built in three times their size
 		WithValueThreshold(1 << 20). // above MaxValueBytes: nothing goes to the value log
 		WithValueLogFileSize(64 << 20).
 		WithCompression(options.None).

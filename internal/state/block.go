@@ -28,8 +28,7 @@ type block struct {
 }
 
 func newBlock() *block {
-	b := &block{buf: make([]byte, blockHeader, blockTarget)}
-	return b
+	return &block{buf: make([]byte, blockHeader, blockTarget)}
 }
 
 func (b *block) reset() { b.buf, b.records = b.buf[:blockHeader], 0 }

@@ -99,7 +99,7 @@ func (c *Checkpoint) nextBlock() *block {
 	}
 	if c.blocks < cap(c.full) {
 		c.blocks++
-		return newBlock()
+		return c.s.blocks.Get().(*block)
 	}
 	start := c.s.opts.Clock()
 	b := <-c.free
@@ -110,6 +110,7 @@ func (c *Checkpoint) nextBlock() *block {
 // write is the goroutine that writes blocks to the temporary file. After an error it only gives them back.
 func (c *Checkpoint) write() {
 	defer close(c.done)
+	defer c.recycle()
 	c.writeErr = c.create()
 	for b := range c.full {
 		if c.writeErr == nil {
@@ -117,6 +118,13 @@ func (c *Checkpoint) write() {
 		}
 		b.reset()
 		c.free <- b
+	}
+}
+
+// recycle leaves the blocks to the next checkpoint, or to the garbage collector.
+func (c *Checkpoint) recycle() {
+	for len(c.free) > 0 {
+		c.s.blocks.Put(<-c.free)
 	}
 }
 
@@ -248,8 +256,8 @@ func (c *Checkpoint) discard(reason error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.s.open = nil
-	if c.s.failed == nil {
-		c.s.failed = reason
+	if c.s.failed == nil && reason != nil {
+		c.s.failed = fmt.Errorf("none can follow one that was lost: %w", reason)
 	}
 }
 

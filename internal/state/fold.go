@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -134,8 +135,8 @@ func (s *Store) markFolded(meta Meta) error {
 	return nil
 }
 
-// foldBatch collects entries into transactions. badger keeps what it is given until the commit, so each
-// batch has one buffer, and the next begins when it is written.
+// foldBatch collects entries into transactions. badger keeps what it is given until Commit returns, which is when the
+// buffer is used again.
 type foldBatch struct {
 	s     *Store
 	txn   *badger.Txn
@@ -157,7 +158,7 @@ func (b *foldBatch) add(r record) error {
 	}
 	if b.txn == nil {
 		b.txn, b.count = b.s.db.NewTransaction(true), 0
-		b.buf = make([]byte, 0, max(foldBatchBytes, need))
+		b.buf = slices.Grow(b.buf[:0], max(foldBatchBytes, need))
 	}
 	b.count++
 	b.s.metrics.foldEntries.Inc()
@@ -191,7 +192,7 @@ func (b *foldBatch) commit() error {
 		return err
 	}
 	err := b.txn.Commit()
-	b.txn, b.buf = nil, nil
+	b.txn = nil
 	return err
 }
 

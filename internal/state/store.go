@@ -29,6 +29,7 @@ type Store struct {
 	metrics *metrics
 	fault   func(step) error // nil outside tests
 
+	blocks  sync.Pool      // of *block
 	readers sync.WaitGroup // views; added to under mu
 	folder  sync.WaitGroup // the fold in progress; added to under mu
 
@@ -55,6 +56,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer)}
+	s.blocks.New = func() any { return newBlock() }
 	if err := claim(dir); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}

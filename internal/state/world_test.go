@@ -48,8 +48,8 @@ func (w *world) step(put dirty.Sink) {
 		if rng.IntN(200) == 0 {
 			value = make([]byte, MaxValueBytes)
 		}
-		for i := range value {
-			value[i] = byte(rng.Uint32())
+		for n := copy(value, binary.BigEndian.AppendUint64(nil, rng.Uint64())); n > 0 && n < len(value); n *= 2 {
+			copy(value[n:], value[:n])
 		}
 		w.content[string(key)] = string(value)
 		put(key, value, dirty.SumOf(key, value))
