@@ -11,7 +11,11 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 SHARED   ?= ../shared
 
-.PHONY: help build test lint arrows race fuzz bench run demo kafka-test shared-checks
+BENCH_ONLY    ?=
+BENCH_REPEATS ?= 3
+BENCH_SECONDS ?= 0
+
+.PHONY: help build test lint arrows race fuzz bench microbench run demo kafka-test shared-checks
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +54,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	  done; \
 	done
 
-bench: ## micro benchmarks of every room (BENCH=regexp)
+bench: ## the figures of docs/benchmarks.md, on this machine with the data in SHARED (BENCH_ONLY, BENCH_REPEATS, BENCH_SECONDS)
+	$(GO) run ./internal/tools/bench -shared '$(SHARED)' -only '$(BENCH_ONLY)' -repeats $(BENCH_REPEATS) -seconds $(BENCH_SECONDS)
+
+microbench: ## micro benchmarks of every room (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
 
 run: ## the server on 127.0.0.1:8080 with its data in ./data

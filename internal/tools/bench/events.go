@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	singleTime    = 10 * time.Second
+	sustainedTime = 60 * time.Second
+
+	batch = 1000 // events in a request
+
+	sustainedConns = 4
+	burstConns     = 8
+	burstRequests  = 200
+
+	// heldAbove is the lag, in seconds, at which the sustained load waits for the engine: half of what is allowed.
+	heldAbove = 0.5
+)
+
+// events takes the figures of POST /v1/events. All of them are durable: 202 comes after fdatasync.
+func (b *bench) events(ctx context.Context, data string) error {
+	return b.serve(ctx, data, func(s *session) error {
+		singles := newTraffic('1', b.lines, 1)
+		warm := closedLoad{conns: 8, status: 202, next: singles.next}
+		if _, err := warm.run(ctx, s.server.addr, b.opts.long(warmUp)); err != nil {
+			return err
+		}
+		for _, conns := range []int{1, 64} {
+			if err := s.addSingles(ctx, singles, conns); err != nil {
+				return err
+			}
+		}
+		batches := newTraffic('2', b.lines, batch)
+		if err := s.addSustained(ctx, batches); err != nil {
+			return err
+		}
+		if err := s.addBurst(ctx, batches); err != nil {
+			return err
+		}
+		s.addMemory("events")
+		return nil
+	})
+}
+
+func (s *session) addSingles(ctx context.Context, t *traffic, conns int) error {
+	name := fmt.Sprintf("durable events, 1 per request, %d connections", conns)
+	if conns == 1 {
+		name = "durable events, 1 per request, 1 connection"
+	}
+	rate := noGoal
+	if conns == 64 {
+		rate = atLeast(5000)
+	}
+	c := closedLoad{conns: conns, status: 202, next: t.next}
+	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) {
+		return c.run(ctx, s.server.addr, s.opts.long(singleTime))
+	})
+	if err != nil {
+		return err
+	}
+	f := s.figures.add(name, "events/s", rate, l.perSecond())
+	f.cpu = append(f.cpu, l.usage)
+	s.addLatency(name, l.took, noGoal)
+	return nil
+}
+
+// addSustained sends as fast as the engine can follow: a connection waits while the engine is behind.
+func (s *session) addSustained(ctx context.Context, t *traffic) error {
+	c := closedLoad{
+		conns: sustainedConns, status: 202, next: t.next,
+		hold: func() bool { return s.watch.behind() > heldAbove },
+	}
+	long := s.opts.long(sustainedTime)
+	name := fmt.Sprintf("durable events, batches of %d, sustained for %v", batch, long)
+	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) { return c.run(ctx, s.server.addr, long) })
+	if err != nil {
+		return err
+	}
+	perSecond := l.perSecond() * batch
+	f := s.figures.add(name, "events/s", atLeast(50_000), perSecond)
+	f.cpu = append(f.cpu, l.usage)
+	s.addLatency(name+", a batch", l.took, noGoal)
+	s.figures.add(name+", engine behind at most", "s", atMost(1), l.worst.seconds)
+	s.figures.add(name+", CPU of the server per event", "µs", noGoal, l.usage.server*1e6/perSecond)
+	return nil
+}
+
+// addBurst sends a fixed number of batches as fast as the log takes them.
+func (s *session) addBurst(ctx context.Context, t *traffic) error {
+	c := closedLoad{conns: burstConns, status: 202, next: t.next, limit: burstRequests}
+	name := fmt.Sprintf("durable events, batches of %d, a burst of %s into the log", batch, plain(burstRequests*batch))
+	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) { return c.run(ctx, s.server.addr, time.Minute) })
+	if err != nil {
+		return err
+	}
+	f := s.figures.add(name, "events/s", atLeast(100_000), l.perSecond()*batch)
+	f.cpu = append(f.cpu, l.usage)
+	return nil
+}
