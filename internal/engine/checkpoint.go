@@ -13,10 +13,10 @@ import (
 )
 
 // How many entries of a cut are encoded at a time: between two records, so that a backlog cannot hold a checkpoint up,
-// and when the writer has nothing else to do.
+// and when the writer has nothing else to do. An entry costs 1 to 10 µs, which the next record waits for.
 const (
 	flushBetween = 8
-	flushIdle    = 256
+	flushIdle    = 16
 )
 
 // CheckpointStatus describes the last checkpoint that was written.

@@ -118,7 +118,8 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 }
 
 // Run applies what the source hands out until the source ends (nil) or ctx does (its error), then writes a last
-// checkpoint. An error of the disk ends it too: what it had emitted of a checkpoint cannot be taken back.
+// checkpoint. An error of the disk ends it too: what it had emitted of a checkpoint cannot be taken back. It is called
+// once.
 func (e *Engine) Run(ctx context.Context, src ingest.Source) error {
 	defer close(e.stopped)
 	g, running := errgroup.WithContext(ctx)

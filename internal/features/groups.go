@@ -15,18 +15,18 @@ func (t *groupTable) init(*program) {
 	t.set = dirty.NewSet(t)
 }
 
-func (t *groupTable) find(key uint64) []uint64 {
+// find returns the row of a key and its number; nil where there is none.
+func (t *groupTable) find(key uint64) (row []uint64, number uint32) {
 	if i, ok := t.byKey[key]; ok {
-		return t.rows[i]
+		return t.rows[i], i
 	}
-	return nil
+	return nil, 0
 }
 
-// make finds the row or makes one; it may be changed by the caller.
+// make adds a row; nil for the key 0, which stands for one with a part missing.
 func (t *groupTable) make(key uint64, words int) []uint64 {
-	if i, ok := t.byKey[key]; ok {
-		t.set.Touch(i)
-		return t.rows[i]
+	if key == 0 {
+		return nil
 	}
 	i := uint32(len(t.keys))
 	t.set.Touch(i)

@@ -34,6 +34,7 @@ type Query struct {
 	list    uint64       // number of the present list
 	vals    []fieldValue // by feature
 	rows    [][]uint64   // by scope
+	groups  []uint32     // by scope: the number of a group's row
 	ids     []uint64     // scratch of lists
 	mark    int          // ids below belong to the shared part
 	shared  Vector
@@ -48,7 +49,7 @@ func (s *Store) NewQuery() *Query {
 	p := s.program
 	return &Query{
 		store: s, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), vals: make([]fieldValue, len(p.feats)),
-		rows: make([][]uint64, len(p.scopes)),
+		rows: make([][]uint64, len(p.scopes)), groups: make([]uint32, len(p.scopes)),
 	}
 }
 
@@ -90,7 +91,7 @@ func (q *Query) locate() {
 	q.user, q.item, q.seen = q.store.users.find(q.userID), nil, q.store.version
 	for i := range p.scopes {
 		if !p.scopes[i].byItem {
-			q.rows[i] = q.find(&p.scopes[i])
+			q.rows[i] = q.find(i)
 		}
 	}
 }
@@ -110,7 +111,7 @@ func (q *Query) Item(dst *Vector, ref ItemRef) {
 	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
 	for i := range p.scopes {
 		if p.scopes[i].byItem {
-			q.rows[i] = q.find(&p.scopes[i])
+			q.rows[i] = q.find(i)
 		}
 	}
 	for _, i := range p.own {
@@ -209,7 +210,8 @@ func (q *Query) key(sc *scope) uint64 {
 }
 
 // find returns the row of a scope, nil where there is none yet.
-func (q *Query) find(sc *scope) []uint64 {
+func (q *Query) find(i int) []uint64 {
+	sc := &q.store.program.scopes[i]
 	switch sc.owner {
 	case ownUser:
 		if q.user == nil {
@@ -227,11 +229,12 @@ func (q *Query) find(sc *scope) []uint64 {
 			return q.item.row
 		}
 		return findSub(q.item.subs[sc.sub], q.key(sc), sc.words)
-	default:
-		key := q.key(sc)
-		if key == 0 {
-			return nil
-		}
-		return q.store.groups.find(key)
 	}
+	key := q.key(sc)
+	if key == 0 {
+		return nil
+	}
+	row, number := q.store.groups.find(key)
+	q.groups[i] = number
+	return row
 }

@@ -113,6 +113,8 @@ func (s *Store) EnsureItem(id string) ItemRef {
 func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 	s.Lock()
 	defer s.Unlock()
+	// What a capture has found just now need not be looked for again.
+	found := q.fresh && q.seen == s.version && q.item != nil && q.item.Ref == ref
 	s.version++
 	if q.user == nil && e.User != "" {
 		q.user = s.users.ensure(e.User)
@@ -126,7 +128,7 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		s.users.set.Touch(q.user.index)
 	}
 	for _, u := range s.program.updates[e.Type] {
-		if row := s.row(q, &s.program.scopes[u.scope], e.Time); row != nil {
+		if row := s.row(q, u.scope, e.Time, found); row != nil {
 			for i := range u.ops {
 				u.ops[i].apply(q, row, e, ref)
 			}
@@ -161,27 +163,44 @@ func (o *op) apply(q *Query, row []uint64, e *event.Event, ref ItemRef) {
 	}
 }
 
-// row finds or makes the row of a scope; nil when part of its key is missing. The owner was touched by the caller.
-func (s *Store) row(q *Query, sc *scope, t event.Time) []uint64 {
-	switch {
-	case sc.owner == ownGroup:
-		if key := q.key(sc); key != 0 {
-			return s.groups.make(key, sc.words)
-		}
-	case sc.owner == ownUser && q.user != nil:
-		if sc.direct {
-			return q.user.row
-		}
-		if key := q.key(sc); key != 0 {
-			return makeSub(&q.user.subs[sc.sub], key, sc.words, s.opts.SubRows, t)
-		}
-	case sc.owner == ownItem && q.item != nil:
-		if sc.direct {
-			return q.item.row
-		}
-		if key := q.key(sc); key != 0 {
-			return makeSub(&q.item.subs[sc.sub], key, sc.words, s.opts.SubRows, t)
-		}
+// row finds or makes the row of a scope; nil when part of its key is missing. found says that q.rows is up to date. The
+// owner was touched by the caller.
+func (s *Store) row(q *Query, i int, t event.Time, found bool) []uint64 {
+	sc := &s.program.scopes[i]
+	row := q.rows[i]
+	if !found || row == nil {
+		row = q.find(i)
 	}
-	return nil
+	switch sc.owner {
+	case ownUser:
+		if q.user == nil || sc.direct {
+			return row
+		}
+		return s.subRow(row, &q.user.subs[sc.sub], q, sc, t)
+	case ownItem:
+		if q.item == nil || sc.direct {
+			return row
+		}
+		return s.subRow(row, &q.item.subs[sc.sub], q, sc, t)
+	}
+	if row == nil {
+		return s.groups.make(q.key(sc), sc.words)
+	}
+	s.groups.set.Touch(q.groups[i])
+	return row
+}
+
+// subRow makes a sub-row where there is none yet, and notes when it changed.
+func (s *Store) subRow(row []uint64, block *[]uint64, q *Query, sc *scope, t event.Time) []uint64 {
+	if row == nil {
+		key := q.key(sc)
+		if key == 0 {
+			return nil
+		}
+		row = makeSub(block, key, sc.words, s.opts.SubRows)
+	}
+	if event.Time(row[sc.words]) < t {
+		row[sc.words] = uint64(t)
+	}
+	return row
 }

@@ -178,7 +178,7 @@ func TestSubRowsAreBoundedAndTheOldestGivesWay(t *testing.T) {
 	q.Begin("u", device("ios"), t0)
 	q.item = s.items.at(0)
 	for i := range s.program.scopes {
-		if sc := &s.program.scopes[i]; sc.owner == ownUser && !sc.direct && q.find(sc) != nil {
+		if sc := &s.program.scopes[i]; sc.owner == ownUser && !sc.direct && q.find(i) != nil {
 			t.Error("the category met first is still remembered")
 		}
 	}

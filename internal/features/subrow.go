@@ -1,57 +1,49 @@
 package features
 
-import "recsvc/internal/event"
-
 // Sub-rows are the rows of tuples that start with a user or an item: [user, item.categories[0]] keeps one per
-// category that the user met. They stand in one block of words per owner and scope, newest last to arrive:
+// category that the user met. They stand in one block of words per owner and scope, in order of arrival:
 //
-//	key | time of last change | the row … , repeated
+//	key | the row … | time of last change , repeated
+//
+// What is handed out is the row with the time behind it.
 
-// subHeader is the words before the row.
-const subHeader = 2
+// stride is the length of one sub-row in its block.
+func stride(words int) int { return 1 + words + 1 }
 
 func findSub(block []uint64, key uint64, words int) []uint64 {
 	if key == 0 {
 		return nil
 	}
-	stride := subHeader + words
-	for i := 0; i < len(block); i += stride {
+	n := stride(words)
+	for i := 0; i < len(block); i += n {
 		if block[i] == key {
-			return block[i+subHeader : i+stride : i+stride]
+			return block[i+1 : i+n : i+n]
 		}
 	}
 	return nil
 }
 
-// makeSub finds the sub-row of key or makes one. Where limit of them stand already, the one that changed longest ago
-// gives way (by event time; the first of equals).
-func makeSub(block *[]uint64, key uint64, words, limit int, t event.Time) []uint64 {
-	stride := subHeader + words
-	b := *block
-	for i := 0; i < len(b); i += stride {
-		if b[i] == key {
-			if event.Time(b[i+1]) < t {
-				b[i+1] = uint64(t)
-			}
-			return b[i+subHeader : i+stride : i+stride]
-		}
-	}
+// makeSub adds a sub-row. Where limit of them stand already, the one that changed longest ago gives way (by event time;
+// the first of equals).
+func makeSub(block *[]uint64, key uint64, words, limit int) []uint64 {
+	n, b := stride(words), *block
 	i := len(b)
-	if i >= limit*stride {
-		i = oldest(b, stride)
-		clear(b[i : i+stride])
+	if i >= limit*n {
+		i = oldest(b, n)
+		clear(b[i : i+n])
 	} else {
-		b = append(b, make([]uint64, stride)...)
+		b = append(b, make([]uint64, n)...)
 	}
-	b[i], b[i+1] = key, uint64(t)
+	b[i] = key
 	*block = b
-	return b[i+subHeader : i+stride : i+stride]
+	return b[i+1 : i+n : i+n]
 }
 
-func oldest(block []uint64, stride int) int {
+// oldest is the place of the sub-row that changed longest ago.
+func oldest(block []uint64, n int) int {
 	best := 0
-	for i := stride; i < len(block); i += stride {
-		if int64(block[i+1]) < int64(block[best+1]) {
+	for i := n; i < len(block); i += n {
+		if int64(block[i+n-1]) < int64(block[best+n-1]) {
 			best = i
 		}
 	}

@@ -43,9 +43,9 @@ func badgerOptions(dir string, opts Options) badger.Options {
 		WithNumGoroutines(2).
 		WithBaseTableSize(4 << 20).
 		WithBaseLevelSize(64 << 20).
-		WithBlockSize(32 << 10).     // room for pages of weights: at 4 KiB tables are built in three times their size
-		WithValueThreshold(1 << 20). // above MaxValueBytes: nothing goes to the value log
-		WithValueLogFileSize(64 << 20).
+		WithBlockSize(32 << 10).       // room for pages of weights: at 4 KiB tables are built in three times their size
+		WithValueThreshold(1 << 20).   // above MaxValueBytes: nothing goes to the value log
+		WithValueLogFileSize(4 << 20). // of which twice as much is mapped
 		WithCompression(options.None).
 		WithBlockCacheSize(0). // useless without compression
 		WithIndexCacheSize(16 << 20).
