@@ -24,6 +24,8 @@ func (e *Engine) load() error {
 		return err
 	}
 	e.Features.LoadDone()
+	e.seen = *e.tally                // the metrics tell of this process alone
+	e.publishTally(e.Clock.Newest()) // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{
 		Epoch: meta.Epoch, Written: meta.Created.Time(), Bytes: meta.Bytes, Entries: meta.Entries, Digest: meta.Digest,
 		Cursor: meta.Cursor,
