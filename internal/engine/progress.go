@@ -36,8 +36,8 @@ func (p *progress) load() event.Cursor {
 	return p.cursor.Clone()
 }
 
-// wait returns when everything before cursor is applied, or with the context's error.
-func (p *progress) wait(ctx context.Context, cursor event.Cursor) error {
+// wait returns when everything before cursor is applied, with ErrStopped when it never will be, or with the context's error.
+func (p *progress) wait(ctx context.Context, cursor event.Cursor, stopped <-chan struct{}) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiters++
@@ -48,11 +48,13 @@ func (p *progress) wait(ctx context.Context, cursor event.Cursor) error {
 		var err error
 		select {
 		case <-moved:
+		case <-stopped: // what was applied was published before
+			err = ErrStopped
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
 		p.mu.Lock()
-		if err != nil {
+		if err != nil && !p.cursor.Covers(cursor) {
 			return err
 		}
 	}

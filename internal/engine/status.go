@@ -81,9 +81,10 @@ func (e *Engine) LastCheckpoint() (s CheckpointStatus, ok bool) {
 // Applied is the place in the log up to which state includes it.
 func (e *Engine) Applied() event.Cursor { return e.progress.load() }
 
-// Wait returns when everything before cursor is applied, or with the context's error.
+// Wait returns when everything before cursor is applied, with ErrStopped when the writer has ended before, or with the
+// context's error.
 func (e *Engine) Wait(ctx context.Context, cursor event.Cursor) error {
-	return e.progress.wait(ctx, cursor)
+	return e.progress.wait(ctx, cursor, e.stopped)
 }
 
 // Feedback returns the counters of the join, taken between two batches.
