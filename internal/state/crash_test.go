@@ -19,6 +19,13 @@ var allSteps = []step{
 	stepFoldRead, stepFoldWrite, stepFoldSync, stepFoldMark, stepFoldRemove,
 }
 
+// folding folds as often as it can.
+func folding() Options {
+	opts := small()
+	opts.FoldCheckpoints = 1
+	return opts
+}
+
 // TestAFailureBeforeAnyStepLeavesAWholeCheckpoint makes the n-th step of a run fail, for every n, then opens the directory
 // again: it must hold the last committed checkpoint, or the one that was past its rename, and nothing of a torn one.
 func TestAFailureBeforeAnyStepLeavesAWholeCheckpoint(t *testing.T) {
@@ -26,7 +33,7 @@ func TestAFailureBeforeAnyStepLeavesAWholeCheckpoint(t *testing.T) {
 	injected := errors.New("injected")
 	for n, failed := 1, true; failed; n++ {
 		dir := t.TempDir()
-		s := openStore(t, dir, small())
+		s := openStore(t, dir, folding())
 		calls := 0
 		failed = false
 		var at step
@@ -42,7 +49,7 @@ func TestAFailureBeforeAnyStepLeavesAWholeCheckpoint(t *testing.T) {
 		w := newWorld()
 		committed := uint64(0)
 		var err error
-		for range 7 {
+		for range 4 { // the third begins a fold
 			if err = w.commit(s); err != nil {
 				break
 			}
@@ -69,7 +76,7 @@ func TestAFailureBeforeAnyStepLeavesAWholeCheckpoint(t *testing.T) {
 // checkRecovered opens dir after a crash: the checkpoint must be the last committed or the next, and go on from there.
 func checkRecovered(t *testing.T, dir string, committed uint64, what string) {
 	t.Helper()
-	s, err := Open(dir, small())
+	s, err := Open(dir, folding())
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
@@ -87,7 +94,7 @@ func checkRecovered(t *testing.T, dir string, committed uint64, what string) {
 		}
 	}
 	w := worldAt(meta.Epoch)
-	for range 5 {
+	for range 3 {
 		must(t, w.commit(s))
 	}
 	s.folder.Wait()
@@ -104,7 +111,7 @@ const (
 // childMain commits checkpoints until it is killed, and says on standard output which are durable. With the step "verify"
 // it loads instead.
 func childMain(dir string) {
-	s, err := Open(dir, small())
+	s, err := Open(dir, folding())
 	if err == nil && os.Getenv(childStep) == "verify" {
 		meta, _ := s.Latest()
 		if err = verifyStore(s); err == nil {
@@ -177,7 +184,7 @@ func TestSIGKILLAtEachStepLeavesAWholeCheckpoint(t *testing.T) {
 		committed := runChild(t, dir, fmt.Sprint(n), func(line string) bool {
 			hung = strings.HasPrefix(line, "hang")
 			what = line
-			return hung || line == "6"
+			return hung || line == "4"
 		})
 		checkRecovered(t, dir, committed, fmt.Sprintf("killed at step %d, %s", n, what))
 	}
@@ -203,7 +210,7 @@ func TestSIGKILLAtARandomTimeLeavesAWholeCheckpoint(t *testing.T) {
 			time.Sleep(delay) // only to scatter the kills; nothing is measured by it
 			return true
 		})
-		s, err := Open(dir, small())
+		s, err := Open(dir, folding())
 		must(t, err)
 		meta, _ := s.Latest()
 		if meta.Epoch < committed {

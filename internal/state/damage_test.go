@@ -109,12 +109,12 @@ func TestAFlippedBitInBadgerIsNeverLoaded(t *testing.T) {
 	dir := t.TempDir()
 	var epoch uint64
 	for range 3 { // so that there are tables as well as write-ahead logs
-		epoch = runChild(t, dir, "90", func(line string) bool { return strings.HasPrefix(line, "hang") })
+		epoch = runChild(t, dir, "60", func(line string) bool { return strings.HasPrefix(line, "hang") })
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	outcome := map[string]int{}
 	for _, pattern := range []string{"*.sst", "*.mem", "MANIFEST", "KEYREGISTRY"} {
-		for range 8 {
+		for range 5 {
 			damaged := t.TempDir()
 			copyDir(t, dir, damaged)
 			paths, err := filepath.Glob(filepath.Join(damaged, baseName, pattern))
