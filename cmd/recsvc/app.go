@@ -102,7 +102,7 @@ func (a *app) openKafka() error {
 	c := a.config
 	opts := ingest.KafkaOptions{
 		Brokers: c.Kafka.Brokers, Topic: c.Kafka.Topic, Group: c.Kafka.Group, ClientID: c.Kafka.ClientID,
-		Accept: a.validator.Stream, Metrics: a.metrics, Logger: a.log, Registerer: a.registry,
+		MaxRecordBytes: int(c.Limits.RecordBytes), Accept: a.validator.Stream, Metrics: a.metrics, Logger: a.log, Registerer: a.registry,
 		Partitions: func(all []int32) { a.engine.Expect(all) },
 	}
 	producer, err := ingest.NewKafkaLog(opts)
@@ -165,6 +165,7 @@ func (a *app) tryEngine() (err error) {
 		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
 	}
 	if a.wal != nil {
+		opts.Start = event.Cursor{{Offset: a.wal.First()}}
 		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(c.Offset(0)) }
 	}
 	if a.engine, err = engine.Open(parts, opts); err != nil {

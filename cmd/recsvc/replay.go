@@ -98,7 +98,8 @@ func replayFiles(ctx context.Context, c *config.Config, f replayFlags, log *zap.
 	defer func() { err = joinClose(err, a) }()
 	bar := newProgress(std.err, f.json)
 	files, err := ingest.NewFiles(a.validator, ingest.FilesOptions{
-		Items: f.items, Users: f.users, Events: f.from, Metrics: a.metrics, Progress: bar.update,
+		Items: f.items, Users: f.users, Events: f.from, MaxRecordBytes: int(c.Limits.RecordBytes),
+		Metrics: a.metrics, Progress: bar.update,
 	})
 	if err != nil {
 		return nil, err

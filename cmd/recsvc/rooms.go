@@ -20,7 +20,9 @@ import (
 
 // newIntake judges request bodies.
 func (a *app) newIntake() (*ingest.Intake, error) {
-	return ingest.NewIntake(a.validator, ingest.IntakeOptions{MaxRecords: a.config.Limits.BatchRecords, Metrics: a.metrics})
+	return ingest.NewIntake(a.validator, ingest.IntakeOptions{
+		MaxRecords: a.config.Limits.BatchRecords, MaxRecordBytes: int(a.config.Limits.RecordBytes), Metrics: a.metrics,
+	})
 }
 
 // lag is how many records of the log are not applied yet.
@@ -78,18 +80,21 @@ func (e *engineRoom) Ready() error {
 		return nil
 	}
 	status := e.engine.Status()
-	if behind := e.behind(status); lag > e.config.Limits.PendingRecords/2 || behind > e.config.Limits.ReadyLag {
-		return fmt.Errorf("the engine is %d records and %v behind", lag, behind.Round(time.Millisecond))
+	if status.Received == 0 {
+		return fmt.Errorf("the engine is about to catch up with %d records of the log", lag)
+	}
+	if lag > e.config.Limits.PendingRecords/2 || status.Delay > e.config.Limits.ReadyLag {
+		return fmt.Errorf("the engine is %d records and %v behind", lag, status.Delay.Round(time.Millisecond))
 	}
 	return nil
 }
 
-// behind is how long ago the record applied last was received; 0 when nothing waits.
+// behind is how old the record applied last was when it was applied; 0 when nothing waits.
 func (e *engineRoom) behind(s engine.Status) time.Duration {
-	if e.lag() == 0 || s.Received == 0 {
+	if e.lag() == 0 {
 		return 0
 	}
-	return max(0, time.Since(s.Received.Time()))
+	return max(0, s.Delay)
 }
 
 // Checkpoint implements api.Engine.
@@ -135,7 +140,7 @@ func (e *engineRoom) Status() api.Status {
 	return out
 }
 
-func (a *app) modelVersion() string { return fmt.Sprintf("%s@%s", a.model.Name(), a.engine.Applied()) }
+func (a *app) modelVersion() string { return modelAt(a.model, a.engine.Applied()) }
 
 func (a *app) modelStatus() api.ModelStatus {
 	m := api.ModelStatus{Name: a.model.Name(), Version: a.modelVersion(), Heads: map[string]api.HeadMetrics{}}
@@ -220,7 +225,7 @@ func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, e
 			return err
 		}
 		meta.Cursor = cursor.String()
-		meta.Models = []string{fmt.Sprintf("%s@%s", s.model.Name(), cursor)}
+		meta.Models = []string{modelAt(s.model, cursor)}
 		meta.Metrics, err = json.Marshal(s.headMetrics())
 		return err
 	})
@@ -269,7 +274,7 @@ func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
 	if err := s.engine.Wait(ctx, cursor); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s@%s", s.model.Name(), cursor), nil
+	return modelAt(s.model, cursor), nil
 }
 
 func snapshotError(err error) error {

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"fmt"
+	"strconv"
 
 	"recsvc/internal/engine"
+	"recsvc/internal/event"
 	"recsvc/internal/model"
 	"recsvc/internal/rank"
 )
@@ -17,7 +18,15 @@ type scorer struct {
 
 // Version names the model by the place in the log that it has learned from.
 func (s *scorer) Version() string {
-	return fmt.Sprintf("%s@%s", s.model.Name(), s.engine.Applied())
+	return modelAt(s.model, s.engine.Applied())
+}
+
+// modelAt names a model by the place in the log up to which it has learned: the offset, where there is one partition.
+func modelAt(m *model.Model, c event.Cursor) string {
+	if len(c) == 1 && c[0].Partition == 0 {
+		return m.Name() + "@" + strconv.FormatInt(c[0].Offset, 10)
+	}
+	return m.Name() + "@" + c.String()
 }
 
 // Score implements rank.Scorer. It adds in the order of the engine's own predictions, to the bit.

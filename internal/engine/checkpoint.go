@@ -148,7 +148,6 @@ func (e *Engine) end(err error) error {
 	var result checkpointResult
 	if err != nil {
 		result.err = err
-		e.metrics.checkpointFailures.Inc()
 	} else {
 		meta, _ := e.State.Latest()
 		result.status = CheckpointStatus{
@@ -156,7 +155,6 @@ func (e *Engine) end(err error) error {
 			Digest: meta.Digest, Cursor: meta.Cursor,
 		}
 		e.lastCheckpoint.Store(&result.status)
-		e.metrics.checkpoint(&result.status)
 		e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
 			zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
 		e.trim(meta)

@@ -37,6 +37,8 @@ type Options struct {
 	Score int
 	// Interval is the time between the starts of two checkpoints; 10s.
 	Interval time.Duration
+	// Start is where to begin when there is no checkpoint; nil: at the beginning of every partition.
+	Start event.Cursor
 	// Durable returns when the log is durable up to a cursor: no checkpoint covers less. nil: it always is.
 	Durable func(ctx context.Context, c event.Cursor) error
 	// Trim lets the log drop what lies before the cursor of the oldest checkpoint kept. nil: nothing to drop.

@@ -12,9 +12,12 @@ func (e *Engine) load() error {
 	if ok && meta.Definitions != e.opts.Definitions {
 		return ErrDefinitions
 	}
-	e.place = meta.Cursor.Clone()
+	if e.place = meta.Cursor.Clone(); !ok {
+		e.place = e.opts.Start.Clone()
+	}
 	e.progress = newProgress(e.place)
 	if !ok {
+		e.publishTally(0, 0)
 		return nil
 	}
 	if err := e.State.Load(e.loadEntry); err != nil {
@@ -24,8 +27,8 @@ func (e *Engine) load() error {
 		return err
 	}
 	e.Features.LoadDone()
-	e.seen = *e.tally                // the metrics tell of this process alone
-	e.publishTally(e.Clock.Newest()) // the status tells of the state
+	e.seen = *e.tally    // the metrics tell of this process alone
+	e.publishTally(0, 0) // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{
 		Epoch: meta.Epoch, Written: meta.Created.Time(), Bytes: meta.Bytes, Entries: meta.Entries, Digest: meta.Digest,
 		Cursor: meta.Cursor,

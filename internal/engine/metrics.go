@@ -12,20 +12,16 @@ import (
 )
 
 type metrics struct {
-	records            [outcomes]prometheus.Counter
-	steps              prometheus.Counter
-	appliedDelay       prometheus.Histogram
-	learnedDelay       prometheus.Histogram
-	outcomeDelay       prometheus.Histogram
-	prediction         []prometheus.Observer // by head
-	busy               prometheus.Counter
-	queue              prometheus.Gauge
-	skew               prometheus.Counter
-	checkpointSeconds  prometheus.Histogram
-	checkpointBytes    prometheus.Counter
-	checkpointFailures prometheus.Counter
-	checkpointSkipped  prometheus.Counter
-	checkpointEpoch    prometheus.Gauge
+	records           [outcomes]prometheus.Counter
+	steps             prometheus.Counter
+	appliedDelay      prometheus.Histogram
+	learnedDelay      prometheus.Histogram
+	outcomeDelay      prometheus.Histogram
+	prediction        []prometheus.Observer // by head
+	busy              prometheus.Counter
+	queue             prometheus.Gauge
+	skew              prometheus.Counter
+	checkpointSkipped prometheus.Counter
 }
 
 var (
@@ -65,20 +61,8 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 		skew: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_engine_serving_skew_total", Help: "Served scores that differed from the score at capture by more than rounding.",
 		}),
-		checkpointSeconds: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "recsvc_checkpoint_seconds", Help: "Cut to durable.", Buckets: []float64{.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60},
-		}),
-		checkpointBytes: f.NewCounter(prometheus.CounterOpts{
-			Name: "recsvc_checkpoint_bytes_total", Help: "Bytes of the entries written by checkpoints.",
-		}),
-		checkpointFailures: f.NewCounter(prometheus.CounterOpts{
-			Name: "recsvc_checkpoint_failures_total", Help: "Checkpoints that could not be written; the first one stops the server.",
-		}),
 		checkpointSkipped: f.NewCounter(prometheus.CounterOpts{
-			Name: "recsvc_checkpoint_skipped_total", Help: "Checkpoints not begun because the disk was nearly full.",
-		}),
-		checkpointEpoch: f.NewGauge(prometheus.GaugeOpts{
-			Name: "recsvc_checkpoint_epoch", Help: "Number of the last durable checkpoint.",
+			Name: "recsvc_engine_checkpoints_skipped_total", Help: "Checkpoints not begun because the disk was nearly full.",
 		}),
 	}
 	for i, name := range outcomeNames {
@@ -90,12 +74,6 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 	return out
 }
 
-func (m *metrics) checkpoint(s *CheckpointStatus) {
-	m.checkpointSeconds.Observe(s.Took.Seconds())
-	m.checkpointBytes.Add(float64(s.Bytes))
-	m.checkpointEpoch.Set(float64(s.Epoch))
-}
-
 // liveWithin tells live records from history: delays are measured for records received lately only.
 const liveWithin = 10 * time.Minute
 
@@ -105,7 +83,8 @@ func (e *Engine) observe(b *ingest.Batch, start time.Time) {
 	m := e.metrics
 	m.busy.Add(now.Sub(start).Seconds())
 	m.queue.Set(float64(len(e.queue)))
-	e.publishTally(b.Records[len(b.Records)-1].Received)
+	last := b.Records[len(b.Records)-1].Received
+	e.publishTally(last, now.Sub(last.Time()))
 	steps := e.steps - e.stepsSeen
 	e.stepsSeen = e.steps
 	m.steps.Add(float64(steps))

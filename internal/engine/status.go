@@ -16,11 +16,12 @@ var ErrStopped = errors.New("the engine has stopped")
 
 // Status is what the engine is doing.
 type Status struct {
-	Cursor    event.Cursor // applied up to here
-	Watermark event.Time   // 0: none yet
-	Newest    event.Time   // greatest event time applied
-	Received  event.Time   // when the record applied last was received
-	Pending   int          // impressions that wait for an outcome, an exposure or the end of their window
+	Cursor    event.Cursor  // applied up to here
+	Watermark event.Time    // 0: none yet
+	Newest    event.Time    // greatest event time applied
+	Received  event.Time    // when the record applied last was received; 0: none was since the start
+	Delay     time.Duration // from then to its application
+	Pending   int           // impressions that wait for an outcome, an exposure or the end of their window
 
 	Applied, Duplicate, Late, DeadLettered uint64
 	Served, Skewed                         uint64 // items of served lists captured; of these with another score
@@ -41,7 +42,7 @@ type published struct {
 }
 
 // publishTally brings the counters and the status up to date.
-func (e *Engine) publishTally(received event.Time) {
+func (e *Engine) publishTally(received event.Time, delay time.Duration) {
 	for i, n := range e.tally.counts {
 		e.metrics.records[i].Add(float64(n - e.seen.counts[i]))
 		e.seen.counts[i] = n
@@ -53,7 +54,7 @@ func (e *Engine) publishTally(received event.Time) {
 	defer e.mu.Unlock()
 	s := &e.status
 	s.Cursor = append(s.Cursor[:0], e.place...)
-	s.Received = received
+	s.Received, s.Delay = received, delay
 	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()
 	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]

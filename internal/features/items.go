@@ -3,7 +3,6 @@ package features
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
@@ -96,9 +95,9 @@ func (t *itemTable) refresh(it *Item) {
 	if v, ok := it.Attrs.Get("available"); ok && v.Kind == event.Bool && v.Num == 0 {
 		it.Available = false
 	}
-	if v, ok := it.Attrs.Get("created"); ok && v.Kind == event.String {
-		if c, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
-			it.Created = event.FromTime(c)
+	if v, ok := it.Attrs.Get("created"); ok {
+		if seconds := instant(v).num; seconds == seconds {
+			it.Created = event.Time(seconds * 1e9)
 		}
 	}
 	it.categories = it.appendCategories(it.categories)

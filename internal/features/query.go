@@ -96,7 +96,8 @@ func (q *Query) locate() {
 	}
 }
 
-// Shared is the part of the vector that all items of the list have in common. It is valid until the next Begin.
+// Shared is the part of the vector that all items of the list have in common. What it returns is valid, without the lock,
+// until the next Begin; the call itself needs the lock, for it computes when it is the first.
 func (q *Query) Shared() Vector {
 	if !q.fresh {
 		q.prepare()

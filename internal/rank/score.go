@@ -27,11 +27,10 @@ func (p *pass) score() {
 // scoreByModel builds the vectors chunk by chunk under the read lock and scores them outside it.
 func (p *pass) scoreByModel() {
 	explainer := p.explainer()
-	p.beginQuery()
+	shared := p.beginQuery()
 	if explainer != nil {
 		explainer.shared = p.slotNames()
 	}
-	shared := p.query.Shared()
 	for lo := 0; lo < len(p.candidates); lo += chunk {
 		if !p.r.clock().Before(p.scoreBy) {
 			p.degrade(degradedDeadline)
@@ -51,11 +50,12 @@ func (p *pass) scoreByModel() {
 	}
 }
 
-// beginQuery resolves the user and the context.
-func (p *pass) beginQuery() {
+// beginQuery resolves the user and the context, and returns the part of the vectors that depends on nothing else.
+func (p *pass) beginQuery() Vector {
 	p.r.store.RLock()
 	defer p.r.store.RUnlock()
 	p.query.Begin(p.req.User, p.req.Context, p.req.Now)
+	return p.query.Shared()
 }
 
 // build sets the rows to the vectors of part.
