@@ -25,10 +25,12 @@ type bench struct {
 	progress io.Writer
 
 	// For the live sections.
-	loaded string // data directory with KuaiRand in it
-	config string
-	lines  [][]byte // events of the end of KuaiRand
-	users  []string // of these
+	loaded  string // data directory with KuaiRand in it
+	config  string
+	singles *traffic
+	beside  *traffic
+	batches *traffic
+	users   []string // of whom lists are asked for
 }
 
 // newBench finds the data and builds the server.

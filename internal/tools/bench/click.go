@@ -23,14 +23,13 @@ const (
 // clicks takes the figures of a click and the list that it changes.
 func (b *bench) clicks(ctx context.Context, data string) error {
 	return b.serve(ctx, data, func(s *session) error {
-		traffic := newTraffic('3', b.lines, besideEvents)
-		if _, err := s.clicksBeside(ctx, traffic, b.opts.long(warmUp)); err != nil {
+		if _, err := s.clicksBeside(ctx, b.opts.long(warmUp)); err != nil {
 			return err
 		}
 		var c *clicked
 		l, err := s.measure(ctx, "clicks", func(ctx context.Context) (*load, error) {
 			var err error
-			if c, err = s.clicksBeside(ctx, traffic, b.opts.long(clickTime)); err != nil {
+			if c, err = s.clicksBeside(ctx, b.opts.long(clickTime)); err != nil {
 				return nil, err
 			}
 			return c.beside, nil
@@ -63,7 +62,7 @@ type clicked struct {
 }
 
 // clicksBeside clicks at a fixed rate while a fixed rate of other events comes in.
-func (s *session) clicksBeside(ctx context.Context, t *traffic, long time.Duration) (*clicked, error) {
+func (s *session) clicksBeside(ctx context.Context, long time.Duration) (*clicked, error) {
 	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	out := &clicked{}
@@ -71,7 +70,7 @@ func (s *session) clicksBeside(ctx context.Context, t *traffic, long time.Durati
 	var wg sync.WaitGroup
 	var besideErr error
 	wg.Go(func() {
-		o := openLoad{conns: besideConns, status: 202, every: besideEvery, next: t.next}
+		o := openLoad{conns: besideConns, status: 202, every: besideEvery, next: s.beside.next}
 		out.beside, besideErr = o.run(ctx, s.server.addr)
 	})
 	start := time.Now()

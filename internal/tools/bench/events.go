@@ -12,32 +12,30 @@ const (
 
 	batch = 1000 // events in a request
 
+	// The sustained load goes as fast as the engine follows: it has at most 4 × 8 batches in hand.
 	sustainedConns = 4
-	burstConns     = 8
-	burstRequests  = 200
+	sustainedAhead = 8
 
-	// heldAbove is the lag, in seconds, at which the sustained load waits for the engine: half of what is allowed.
-	heldAbove = 0.5
+	burstConns    = 8
+	burstRequests = 200
 )
 
 // events takes the figures of POST /v1/events. All of them are durable: 202 comes after fdatasync.
 func (b *bench) events(ctx context.Context, data string) error {
 	return b.serve(ctx, data, func(s *session) error {
-		singles := newTraffic('1', b.lines, 1)
-		warm := closedLoad{conns: 8, status: 202, next: singles.next}
+		warm := closedLoad{conns: 8, status: 202, next: b.singles.next}
 		if _, err := warm.run(ctx, s.server.addr, b.opts.long(warmUp)); err != nil {
 			return err
 		}
 		for _, conns := range []int{1, 64} {
-			if err := s.addSingles(ctx, singles, conns); err != nil {
+			if err := s.addSingles(ctx, conns); err != nil {
 				return err
 			}
 		}
-		batches := newTraffic('2', b.lines, batch)
-		if err := s.addSustained(ctx, batches); err != nil {
+		if err := s.addSustained(ctx); err != nil {
 			return err
 		}
-		if err := s.addBurst(ctx, batches); err != nil {
+		if err := s.addBurst(ctx); err != nil {
 			return err
 		}
 		s.addMemory("events")
@@ -45,7 +43,7 @@ func (b *bench) events(ctx context.Context, data string) error {
 	})
 }
 
-func (s *session) addSingles(ctx context.Context, t *traffic, conns int) error {
+func (s *session) addSingles(ctx context.Context, conns int) error {
 	name := fmt.Sprintf("durable events, 1 per request, %d connections", conns)
 	if conns == 1 {
 		name = "durable events, 1 per request, 1 connection"
@@ -54,7 +52,7 @@ func (s *session) addSingles(ctx context.Context, t *traffic, conns int) error {
 	if conns == 64 {
 		rate = atLeast(5000)
 	}
-	c := closedLoad{conns: conns, status: 202, next: t.next}
+	c := closedLoad{conns: conns, status: 202, next: s.singles.next}
 	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) {
 		return c.run(ctx, s.server.addr, s.opts.long(singleTime))
 	})
@@ -67,12 +65,9 @@ func (s *session) addSingles(ctx context.Context, t *traffic, conns int) error {
 	return nil
 }
 
-// addSustained sends as fast as the engine can follow: a connection waits while the engine is behind.
-func (s *session) addSustained(ctx context.Context, t *traffic) error {
-	c := closedLoad{
-		conns: sustainedConns, status: 202, next: t.next,
-		hold: func() bool { return s.watch.behind() > heldAbove },
-	}
+// addSustained sends as fast as the engine can follow.
+func (s *session) addSustained(ctx context.Context) error {
+	c := closedLoad{conns: sustainedConns, status: 202, next: s.batches.next, ahead: sustainedAhead}
 	long := s.opts.long(sustainedTime)
 	name := fmt.Sprintf("durable events, batches of %d, sustained for %v", batch, long)
 	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) { return c.run(ctx, s.server.addr, long) })
@@ -89,8 +84,8 @@ func (s *session) addSustained(ctx context.Context, t *traffic) error {
 }
 
 // addBurst sends a fixed number of batches as fast as the log takes them.
-func (s *session) addBurst(ctx context.Context, t *traffic) error {
-	c := closedLoad{conns: burstConns, status: 202, next: t.next, limit: burstRequests}
+func (s *session) addBurst(ctx context.Context) error {
+	c := closedLoad{conns: burstConns, status: 202, next: s.batches.next, limit: burstRequests}
 	name := fmt.Sprintf("durable events, batches of %d, a burst of %s into the log", batch, plain(burstRequests*batch))
 	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) { return c.run(ctx, s.server.addr, time.Minute) })
 	if err != nil {

@@ -28,12 +28,9 @@ type closedLoad struct {
 	status int // that counts
 	next   func(dst []byte) []byte
 	check  func(body []byte) bool // nil: every body is fine
-	hold   func() bool            // nil: never; true: wait a little before the next request
 	limit  int64                  // requests in all; 0: any number
+	ahead  int                    // requests of a connection that the engine may not have applied yet; 0: any number
 }
-
-// holdFor is how long a connection waits when it is told to hold.
-const holdFor = 2 * time.Millisecond
 
 // run loads the server for as long as asked, or until the limit is reached.
 func (c closedLoad) run(ctx context.Context, addr string, long time.Duration) (*load, error) {
@@ -65,6 +62,7 @@ func (c closedLoad) run(ctx context.Context, addr string, long time.Duration) (*
 type closedWorker struct {
 	took         latencies
 	refused, odd int
+	cursors      []string // of what may not be applied yet, oldest first
 	err          error
 }
 
@@ -77,10 +75,6 @@ func (w *closedWorker) run(ctx context.Context, c closedLoad, addr string, start
 	defer conn.close()
 	var request []byte
 	for ctx.Err() == nil {
-		if c.hold != nil && c.hold() {
-			time.Sleep(holdFor)
-			continue
-		}
 		if c.limit > 0 && started.Add(1) > c.limit {
 			return
 		}
@@ -97,6 +91,11 @@ func (w *closedWorker) run(ctx context.Context, c closedLoad, addr string, start
 		w.took = append(w.took, time.Since(begin))
 		if c.check != nil && !c.check(conn.answer.body) {
 			w.odd++
+		}
+		if c.ahead > 0 {
+			if w.err = w.follow(ctx, conn, c.ahead); w.err != nil {
+				return
+			}
 		}
 	}
 }

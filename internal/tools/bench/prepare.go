@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
-// keptLines is how many events of the end of the data the traffic is made of.
-const keptLines = 64_000
+// lastLines is how many events of the end of the data the traffic is made of, save for the batches.
+const lastLines = 64_000
 
 // benchScene is added to the shipped configuration: the default scene, filled up to 200 candidates whatever the
 // channels find.
@@ -22,7 +21,7 @@ rank:
       min_pool: 200
 `
 
-// prepare loads KuaiRand, its times shifted to end now, into a data directory, and gathers what traffic is made of.
+// prepare loads KuaiRand, its times shifted to end now, into a data directory, and makes the traffic.
 func (b *bench) prepare(ctx context.Context) error {
 	b.say("loading kuairand")
 	if err := b.writeConfig(); err != nil {
@@ -36,7 +35,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if _, err := b.replay(ctx, append(b.kuairand.replayFrom(events, items), "-data", b.loaded)); err != nil {
 		return err
 	}
-	return b.keepLines()
+	return b.makeTraffic()
 }
 
 func (b *bench) writeConfig() error {
@@ -51,34 +50,39 @@ func (b *bench) writeConfig() error {
 	return os.WriteFile(b.config, append(shipped, benchScene...), 0o644)
 }
 
-// keepLines keeps the last events, oldest first, and their users.
-func (b *bench) keepLines() error {
-	ring := make([][]byte, keptLines)
-	n := 0
+// makeTraffic turns the events into requests. The batches go through all of them, so that a pair of user and item
+// comes again as seldom as the set allows; the others, which do not send as many, through the last ones.
+func (b *bench) makeTraffic() error {
+	var lines [][]byte
 	err := eachLine(b.kuairand.file("events"), func(line []byte) error {
-		ring[n%keptLines] = append(ring[n%keptLines][:0], line...)
-		n++
+		lines = append(lines, bytes.Clone(line))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if n < keptLines {
-		return fmt.Errorf("%s holds %d events only", b.kuairand.file("events"), n)
-	}
-	b.lines = slices.Concat(ring[n%keptLines:], ring[:n%keptLines])
+	last := lines[max(0, len(lines)-lastLines):]
+	b.singles = newTraffic('1', last, 1)
+	b.beside = newTraffic('2', last, besideEvents)
+	b.batches = newTraffic('3', lines, batch)
+	b.users, err = usersOf(last)
+	return err
+}
+
+// usersOf returns the users of events, in the order in which they come.
+func usersOf(lines [][]byte) (users []string, err error) {
 	seen := make(map[string]bool)
-	for _, line := range b.lines {
+	for _, line := range lines {
 		var e struct {
 			User string `json:"user"`
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
-			return err
+			return nil, err
 		}
 		if !seen[e.User] {
 			seen[e.User] = true
-			b.users = append(b.users, e.User)
+			users = append(users, e.User)
 		}
 	}
-	return nil
+	return users, nil
 }

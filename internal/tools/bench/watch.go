@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"math"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +18,6 @@ const watchEvery = 200 * time.Millisecond
 // watch looks at /admin/v1/status while a load runs.
 type watch struct {
 	conn  *conn
-	now   atomic.Uint64 // the lag at the last look, in seconds, as bits of a float64
 	worst lag
 	err   error
 }
@@ -67,14 +64,10 @@ func (w *watch) run(ctx context.Context) {
 			w.err = err
 			return
 		}
-		w.now.Store(math.Float64bits(s.LagSeconds))
 		w.worst.seconds = max(w.worst.seconds, s.LagSeconds)
 		w.worst.records = max(w.worst.records, s.LagRecords)
 	}
 }
-
-// behind is the lag at the last look, in seconds.
-func (w *watch) behind() float64 { return math.Float64frombits(w.now.Load()) }
 
 // settle waits until everything in the log is applied.
 func (w *watch) settle(ctx context.Context) (status, error) {
