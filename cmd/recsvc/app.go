@@ -119,6 +119,17 @@ func (a *app) openKafka() error {
 // has everything.
 func (a *app) openEngine() error {
 	err := a.tryEngine()
+	if errors.Is(err, state.ErrCorrupt) && a.state != nil {
+		a.log.Error("the last checkpoint is damaged: going back to the one before, and on from the log", zap.Error(err))
+		if back := a.state.Rollback(); back != nil {
+			return fmt.Errorf("%w; and there is no checkpoint before it to go back to (%w): move %s away to learn anew from the log",
+				err, back, a.stateDir())
+		}
+		if err := a.closeLast(); err != nil {
+			return err
+		}
+		err = a.tryEngine()
+	}
 	if !errors.Is(err, engine.ErrDefinitions) {
 		return err
 	}
@@ -160,6 +171,7 @@ func (a *app) tryEngine() (err error) {
 		return err
 	}
 	a.closers = append(a.closers, parts.State.Close)
+	a.state = parts.State
 	opts := engine.Options{
 		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, Durable: a.sink.Wait,
 		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
@@ -171,7 +183,7 @@ func (a *app) tryEngine() (err error) {
 	if a.engine, err = engine.Open(parts, opts); err != nil {
 		return err
 	}
-	a.features, a.model, a.state, a.letters = parts.Features, parts.Model, parts.State, parts.Letters
+	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters
 	return a.learning.Register(engine.NewModelCollector(a.model))
 }
 

@@ -248,6 +248,9 @@ func (s *snapshotRoom) Get(_ context.Context, id string) (api.Snapshot, error) {
 
 // Delete implements api.Snapshots.
 func (s *snapshotRoom) Delete(_ context.Context, id string) error {
+	if s.engine.Restored(id) {
+		return fmt.Errorf("%w: the log has rolled back to snapshot %q, and learning anew from the log would need it", api.ErrConflict, id)
+	}
 	return snapshotError(s.snapshots.Delete(id))
 }
 

@@ -62,11 +62,12 @@ const queueBatches = 8
 // Engine is the single writer. Open makes one, Run drives it; the other exported methods may be called by any goroutine.
 type Engine struct {
 	Parts
-	opts   Options
-	log    *zap.Logger
-	joiner *feedback.Joiner
-	sets   []*dirty.Set
-	tally  *tally
+	opts     Options
+	log      *zap.Logger
+	joiner   *feedback.Joiner
+	sets     []*dirty.Set
+	tally    *tally
+	restores *restores
 
 	place    event.Cursor // what is applied; progress is its published copy
 	progress *progress
@@ -99,7 +100,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 			heads, len(opts.Feedback.Heads), opts.Score)
 	}
 	e := &Engine{
-		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(),
+		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(),
 		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
 		metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
 	}
@@ -109,7 +110,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	}
 	e.joiner = joiner
 	e.captured.P = make([]float32, len(parts.Model.Heads()))
-	e.sets = append(e.sets, e.tally.set, e.Clock.Set(), e.Dedup.Set(), e.Letters.Set())
+	e.sets = append(e.sets, e.tally.set, e.restores.set, e.Clock.Set(), e.Dedup.Set(), e.Letters.Set())
 	e.sets = append(e.sets, e.Features.Sets()...)
 	e.sets = append(e.sets, e.joiner.Sets()...)
 	e.sets = append(e.sets, e.Model.Sets()...)

@@ -42,8 +42,10 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 		return fmt.Errorf("an entry without a key")
 	}
 	switch key[0] {
-	case 'e':
+	case prefixTally:
 		return e.tally.load(value, sum)
+	case prefixRestore:
+		return e.restores.load(key, value, sum)
 	case 'c':
 		return e.Clock.Load(key, value, sum)
 	case 'd':

@@ -73,9 +73,13 @@ func (e *Engine) applyControl(r *event.Record) error {
 	if err := e.restore(id.Str, sum.Str); err != nil {
 		return fmt.Errorf("restore snapshot %q: %w", id.Str, err)
 	}
+	e.restores.add(id.Str)
 	e.count(applied)
 	return nil
 }
+
+// Restored reports whether the log has rolled back to a snapshot: making the state anew from the log needs it.
+func (e *Engine) Restored(id string) bool { return e.restores.has(id) }
 
 // restore replaces the weights. The whole blob is checked before the first weight changes.
 func (e *Engine) restore(id, sum string) error {
