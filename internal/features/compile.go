@@ -137,10 +137,20 @@ func (c *compiler) scope(parts []string) (int, error) {
 			s.sub = c.p.subs[o]
 			c.p.subs[o]++
 		}
+		s.cache = -1
+		if o == ownGroup && byItem && c.itemAlone(s.parts) {
+			s.cache = c.p.caches
+			c.p.caches++
+		}
 		c.scopes[id] = i
 		c.p.scopes = append(c.p.scopes, s)
 	}
 	return i, nil
+}
+
+// itemAlone reports whether all parts of a key are fields of the item.
+func (c *compiler) itemAlone(parts []int) bool {
+	return !slices.ContainsFunc(parts, func(part int) bool { return c.p.fields[part].source != fromItem })
 }
 
 // cell reserves words in a scope's row, or finds the same cell made for another feature; fresh says which.

@@ -29,10 +29,17 @@ type Item struct {
 	categories []uint64 // hashes of its categories, at most 4
 	row        []uint64
 	subs       [][]uint64
-	counts     []uint64  // type << 48 | how often
-	heat       []float64 // log2 of the forward-decayed popularity, per half-life; 0: none yet
-	positives  float64   // interested events in all
-	neighbours []uint64  // co-visited: reference << 32 | float32 weight
+	counts     []uint64   // type << 48 | how often
+	heat       []float64  // log2 of the forward-decayed popularity, per half-life; 0: none yet
+	positives  float64    // interested events in all
+	neighbours []uint64   // co-visited: reference << 32 | float32 weight
+	groups     []groupRow // rows of groups that depend on this item alone, as far as events have found them
+}
+
+// groupRow is a row of the group table with its number.
+type groupRow struct {
+	row    []uint64
+	number uint32
 }
 
 type itemTable struct {
@@ -75,6 +82,7 @@ func (t *itemTable) add(r ItemRef) *Item {
 		*t.at(t.n) = Item{
 			Ref: t.n, values: make([]fieldValue, t.program.counts[fromItem]), heat: make([]float64, t.heats),
 			row: make([]uint64, t.program.ownWords(ownItem)), subs: make([][]uint64, t.program.subs[ownItem]),
+			groups: make([]groupRow, t.program.caches),
 		}
 	}
 	return t.at(r)
@@ -101,6 +109,7 @@ func (t *itemTable) refresh(it *Item) {
 		}
 	}
 	it.categories = it.appendCategories(it.categories)
+	clear(it.groups)
 }
 
 // appendCategories hashes the first four categories.

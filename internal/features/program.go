@@ -13,6 +13,7 @@ type program struct {
 	counts     [fromTime + 1]int
 	scopes     []scope
 	subs       [ownItem + 1]int // tables of sub-rows per owner
+	caches     int              // group rows that an item remembers
 	feats      []feature
 	updates    map[string][]scopeUpdate // by event type
 	contextual map[string]bool          // event types that update something whose key or value is in the context

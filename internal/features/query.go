@@ -231,6 +231,10 @@ func (q *Query) find(i int) []uint64 {
 		}
 		return findSub(q.item.subs[sc.sub], q.key(sc), sc.words)
 	}
+	if sc.cache >= 0 && q.item != nil && q.item.groups[sc.cache].row != nil {
+		q.groups[i] = q.item.groups[sc.cache].number
+		return q.item.groups[sc.cache].row
+	}
 	key := q.key(sc)
 	if key == 0 {
 		return nil

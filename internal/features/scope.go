@@ -24,6 +24,9 @@ type scope struct {
 	seed   uint64
 	words  int
 
+	// cache is the place where items remember the row of a group that depends on the item alone; -1: not such a group.
+	cache int
+
 	// byItem says that the key depends on the item: such rows are found once per candidate, the others once per list.
 	byItem bool
 }

@@ -186,6 +186,9 @@ func (s *Store) row(q *Query, i int, t event.Time, found bool) []uint64 {
 	if row == nil {
 		return s.groups.make(q.key(sc), sc.words)
 	}
+	if sc.cache >= 0 && q.item != nil {
+		q.item.groups[sc.cache] = groupRow{row, q.groups[i]}
+	}
 	s.groups.set.Touch(q.groups[i])
 	return row
 }
