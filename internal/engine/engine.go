@@ -164,6 +164,12 @@ func (e *Engine) write(ctx context.Context) error {
 // publishEvery is how many records of a batch may pass before waiting readers are told.
 const publishEvery = 64
 
+// publish tells how far the writer has come: the status first, so that who has waited for a record finds it in there.
+func (e *Engine) publish() {
+	e.publishTally()
+	e.progress.publish(e.place)
+}
+
 // applyBatch applies records in order. Between them a little of a cut in progress is flushed.
 func (e *Engine) applyBatch(b *ingest.Batch) error {
 	start := e.opts.Clock()
@@ -178,10 +184,10 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 		e.place = e.place.Set(r.Partition, r.Offset+1)
 		e.flush(flushBetween)
 		if i%publishEvery == publishEvery-1 {
-			e.progress.publish(e.place)
+			e.publish()
 		}
 	}
-	e.progress.publish(e.place)
+	e.publish()
 	e.observe(b, start)
 	return nil
 }

@@ -17,7 +17,7 @@ func (e *Engine) load() error {
 	}
 	e.progress = newProgress(e.place)
 	if !ok {
-		e.publishTally(0, 0)
+		e.publishTally()
 		return nil
 	}
 	if err := e.State.Load(e.loadEntry); err != nil {
@@ -27,8 +27,8 @@ func (e *Engine) load() error {
 		return err
 	}
 	e.Features.LoadDone()
-	e.seen = *e.tally    // the metrics tell of this process alone
-	e.publishTally(0, 0) // the status tells of the state
+	e.seen = *e.tally // the metrics tell of this process alone
+	e.publishTally()  // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{
 		Epoch: meta.Epoch, Written: meta.Created.Time(), Bytes: meta.Bytes, Entries: meta.Entries, Digest: meta.Digest,
 		Cursor: meta.Cursor,

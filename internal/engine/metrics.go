@@ -84,7 +84,7 @@ func (e *Engine) observe(b *ingest.Batch, start time.Time) {
 	m.busy.Add(now.Sub(start).Seconds())
 	m.queue.Set(float64(len(e.queue)))
 	last := b.Records[len(b.Records)-1].Received
-	e.publishTally(last, now.Sub(last.Time()))
+	e.publishDelay(last, now.Sub(last.Time()))
 	steps := e.steps - e.stepsSeen
 	e.stepsSeen = e.steps
 	m.steps.Add(float64(steps))

@@ -42,7 +42,7 @@ type published struct {
 }
 
 // publishTally brings the counters and the status up to date.
-func (e *Engine) publishTally(received event.Time, delay time.Duration) {
+func (e *Engine) publishTally() {
 	for i, n := range e.tally.counts {
 		e.metrics.records[i].Add(float64(n - e.seen.counts[i]))
 		e.seen.counts[i] = n
@@ -54,7 +54,6 @@ func (e *Engine) publishTally(received event.Time, delay time.Duration) {
 	defer e.mu.Unlock()
 	s := &e.status
 	s.Cursor = append(s.Cursor[:0], e.place...)
-	s.Received, s.Delay = received, delay
 	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()
 	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]
@@ -62,7 +61,13 @@ func (e *Engine) publishTally(received event.Time, delay time.Duration) {
 	s.Dedup = e.Dedup.Len()
 }
 
-// Status returns what the engine is doing, as of the last batch.
+func (e *Engine) publishDelay(received event.Time, delay time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.status.Received, e.status.Delay = received, delay
+}
+
+// Status returns what the engine is doing, no earlier than what Wait has returned for.
 func (e *Engine) Status() Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"recsvc/internal/event"
 )
 
 // After a restart the status tells of the state, not of this process.
@@ -38,4 +40,22 @@ func TestTheStatusOutlivesARestart(t *testing.T) {
 	if err := r.close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestTheStatusHasWhatWasWaitedFor(t *testing.T) {
+	l := openRig(t, t.TempDir()).follow()
+	var all []event.Record
+	for i := range 3000 {
+		all = append(all, behaviour("view", "u1", "i1", at(float64(i))))
+	}
+	l.hand(all...) // one batch: the status is not left for its end
+	for _, n := range []int64{1, 64, 1000, 2999, 3000} {
+		if err := l.Wait(t.Context(), event.Cursor{{Partition: 0, Offset: n}}); err != nil {
+			t.Fatal(err)
+		}
+		if s := l.Status(); s.Applied < uint64(n) || s.Cursor.Offset(0) < n || s.Newest < at(float64(n-1)) {
+			t.Errorf("waited for record %d, and the status is of %s with %d applied", n, s.Cursor, s.Applied)
+		}
+	}
+	l.stop()
 }
