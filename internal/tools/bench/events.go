@@ -17,7 +17,7 @@ const (
 	sustainedAhead = 8
 
 	burstConns    = 8
-	burstRequests = 200
+	burstRequests = 400
 )
 
 // events takes the figures of POST /v1/events. All of them are durable: 202 comes after fdatasync.
