@@ -48,8 +48,10 @@ type Log interface {
 }
 
 // Intake judges request bodies record by record; *ingest.Intake does. It may keep the body: nobody writes to it again.
+// Refused is told the reason of a body that became a dead letter without being judged.
 type Intake interface {
 	Judge(b ingest.Body) (*ingest.Judgement, error)
+	Refused(reason string)
 }
 
 // Gate holds writers back while the engine is behind or the disk is full. Admit is asked before a body is read. A wait

@@ -98,6 +98,7 @@ func (a *API) bury(r *http.Request, now event.Time, why error, b []byte) {
 	if !errors.As(why, &f) || f.letter == "" {
 		return
 	}
+	a.rooms.Intake.Refused(f.letter)
 	if _, err := a.commit(r.Context(), []event.Record{letter(r, now, f.letter, f.detail, b)}); err != nil {
 		a.log.Error("dead letter not written", zap.String("reason", f.letter), zap.Error(err))
 	}

@@ -110,6 +110,9 @@ func (in *Intake) Judge(b Body) (*Judgement, error) {
 	return j.out, nil
 }
 
+// Refused counts a body that was refused before it could be judged, by the reason of its dead letter.
+func (in *Intake) Refused(reason string) { in.opts.Metrics.rejected.WithLabelValues(reason).Inc() }
+
 // malformed refuses a body as a whole.
 func (in *Intake) malformed(b Body, err error) *Judgement {
 	in.opts.Metrics.reject(err)
