@@ -47,33 +47,36 @@ type app struct {
 }
 
 // openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
-func openApp(c *config.Config, log *zap.Logger) (a *app, err error) {
-	a = &app{config: c, log: log, registry: prometheus.NewRegistry()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}()
+func openApp(c *config.Config, log *zap.Logger) (*app, error) {
+	a := &app{config: c, log: log, registry: prometheus.NewRegistry()}
+	if err := a.open(); err != nil {
+		return nil, joinClose(err, a)
+	}
+	return a, nil
+}
+
+func (a *app) open() (err error) {
+	c := a.config
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.metrics = ingest.NewMetrics(a.registry)
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	}
 	a.validator, err = ingest.NewValidator(ingest.ValidatorOptions{
 		Horizon: c.Horizon, MaxFuture: c.MaxFuture, ItemlessTypes: c.ItemlessTypes,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.openLog(); err != nil {
-		return nil, err
+		return err
 	}
 	a.snapshots, err = state.NewSnapshots(filepath.Join(c.Data, "snapshots"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.closers = append(a.closers, a.snapshots.Close)
-	return a, a.openEngine()
+	return a.openEngine()
 }
 
 // openLog opens the embedded log, or reaches for Kafka.
