@@ -1,0 +1,80 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"testing"
+
+	"recsvc/internal/api"
+)
+
+// attributesOnly leaves the model's weights as the only thing that predictions depend on.
+const attributesOnly = `
+listen: 127.0.0.1:0
+seed: 1
+request_deadline: 30s
+limits: {free_bytes: 1MiB}
+models:
+  - name: ctr
+    bits: 14
+    heads: [{name: click, positive: [{type: click}], alpha: 0.3}]
+features:
+  - {name: user, kind: attribute, field: user.id}
+  - {name: item, kind: attribute, field: item.id}
+  - {name: category, kind: attribute, field: "item.categories[0]"}
+rank: {scenes: {default: {epsilon: 0, budget: 20s}}}
+`
+
+func TestARestoreBringsThePredictionsBack(t *testing.T) {
+	data := t.TempDir()
+	s := startServer(t, attributesOnly, data)
+	s.after(s.write("/v1/items", catalogue(5)))
+	items := []string{"a0", "a1", "a4", "b0", "b4"}
+	learn := func(item string) {
+		for range 5 {
+			s.after(s.events(fields{"type": "exposure", "user": "u1", "item": item}, fields{"type": "click", "user": "u1", "item": item}))
+		}
+	}
+	learn("a0")
+	want := s.scores("u1", items...)
+
+	var snap api.Snapshot
+	s.want(http.StatusCreated, &snap, "POST", "/admin/v1/snapshots", `{"note":"before b"}`)
+	if snap.ID == "" || snap.Cursor == "" || snap.Note != "before b" || len(snap.SHA256) != 64 || snap.Bytes == 0 ||
+		len(snap.Models) != 1 || snap.Metrics["ctr"]["click"].Positives != 5 {
+		t.Errorf("%+v", snap)
+	}
+	learn("b0")
+	if maps.Equal(s.scores("u1", items...), want) {
+		t.Fatal("nothing was learned")
+	}
+	metrics := s.status().head("click").Metrics
+	var restored api.Restored
+	s.want(http.StatusOK, &restored, "POST", "/admin/v1/snapshots/"+snap.ID+"/restore", "")
+	if got := s.scores("u1", items...); !maps.Equal(got, want) {
+		t.Errorf("restored: %v, want %v", got, want)
+	}
+	if after := s.status(); restored.Model != after.Models[0].Version || after.head("click").N != metrics.N {
+		t.Errorf("restored %+v, status %+v", restored, after.Models)
+	}
+
+	var list api.SnapshotList
+	s.want(http.StatusOK, &list, "GET", "/admin/v1/snapshots", "")
+	if len(list.Snapshots) != 1 || list.Snapshots[0].ID != snap.ID {
+		t.Errorf("%+v", list)
+	}
+	s.want(http.StatusOK, nil, "GET", "/admin/v1/snapshots/"+snap.ID, "")
+	for path, status := range map[string]int{"/none/restore": 404, "/..%2fx/restore": 400} {
+		s.want(status, nil, "POST", "/admin/v1/snapshots"+path, "")
+	}
+	s.stop()
+
+	s = startServer(t, attributesOnly, data)
+	if got := s.scores("u1", items...); !maps.Equal(got, want) {
+		t.Errorf("after a restart: %v, want %v", got, want)
+	}
+	s.stop()
+	if got, want := digestOf(t, attributesOnly, data), relearned(t, attributesOnly, data); got != want {
+		t.Errorf("digest %s, the log alone leads to %s", got, want)
+	}
+}
