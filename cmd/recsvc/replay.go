@@ -26,7 +26,6 @@ type replayFlags struct {
 	from, items, users list
 	config, data       string
 	append, json       bool
-	quiet              bool
 }
 
 func replay(ctx context.Context, args []string, std stdio) error {
