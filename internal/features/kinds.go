@@ -293,10 +293,11 @@ func compileAttribute(c *compiler, d *Definition, f *feature) error {
 	return nil
 }
 
-func (c *compiler) input(name string) (int, error) {
+// input finds a feature that another one is made of; key is where its name stands.
+func (c *compiler) input(key, name string) (int, error) {
 	i, ok := c.byName[name]
 	if !ok {
-		return 0, c.fail("input", "%q is not a feature declared above", name)
+		return 0, c.fail(key, "%q is not a feature declared above", name)
 	}
 	return i, nil
 }
@@ -305,7 +306,7 @@ func compileBucketize(c *compiler, d *Definition, f *feature) error {
 	if len(d.Inputs) != 1 {
 		return c.fail("input", "bucketize takes one feature")
 	}
-	in, err := c.input(d.Inputs[0])
+	in, err := c.input("input", d.Inputs[0])
 	if err != nil {
 		return err
 	}
@@ -341,7 +342,7 @@ func compileCross(c *compiler, d *Definition, f *feature) error {
 		return c.fail("inputs", "a cross takes two or more features")
 	}
 	for _, name := range d.Inputs {
-		in, err := c.input(name)
+		in, err := c.input("inputs", name)
 		if err != nil {
 			return err
 		}

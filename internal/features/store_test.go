@@ -206,7 +206,8 @@ func TestWrongDefinitionsNameTheirKey(t *testing.T) {
 		{Definition{Name: "x", Kind: "rate", Of: []string{"click"}}, "of"},
 		{Definition{Name: "x", Kind: "last", On: []string{"click"}}, "n"},
 		{Definition{Name: "x", Kind: "attribute", Field: "tags"}, "field"},
-		{Definition{Name: "x", Kind: "cross", Inputs: []string{"a", "b"}}, "input"},
+		{Definition{Name: "x", Kind: "cross", Inputs: []string{"a", "b"}}, "inputs"},
+		{Definition{Name: "x", Kind: "bucketize", Inputs: []string{"a"}}, "input"},
 	} {
 		_, err := New([]Definition{tc.def}, Options{})
 		var de *DefinitionError
