@@ -48,7 +48,7 @@ func TestBadInputIsAnsweredCountedKeptAndHasNoEffect(t *testing.T) {
 		{"propensity above 1", "/v1/events", `{"type":"exposure","user":"u1","item":"i1","propensity":1.01}`, 422, "out_of_range", "propensity: "},
 		{"a negative propensity", "/v1/events", `{"type":"exposure","user":"u1","item":"i1","propensity":-0.5}`, 422, "out_of_range", "propensity: "},
 		{"an hour ahead", "/v1/events", `{"type":"click","user":"u1","item":"i1","ts":"` + future + `"}`, 422, "future", "ts: "},
-		{"the year 9999", "/v1/events", `{"type":"click","user":"u1","item":"i1","ts":"9999-12-31T23:59:59Z"}`, 422, "", "ts: "},
+		{"the year 9999", "/v1/events", `{"type":"click","user":"u1","item":"i1","ts":"9999-12-31T23:59:59Z"}`, 422, "bad_time", "ts: "},
 		{"a time that is none", "/v1/events", `{"type":"click","user":"u1","item":"i1","ts":"yesterday"}`, 422, "bad_time", "ts: "},
 		{"older than the horizon", "/v1/events", `{"type":"click","user":"u1","item":"i1","ts":"` + ago + `"}`, 422, "late" + noLetter, "replay"},
 		{"a type that the server writes", "/v1/events", `{"type":"served","user":"u1","item":"i1"}`, 422, "reserved_type", "type: "},

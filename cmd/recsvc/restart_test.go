@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
+
+	"recsvc/internal/engine"
 )
 
 // visit makes some users see and click some items.
@@ -107,5 +111,29 @@ func TestADirectoryOfSomethingElseIsLeftAlone(t *testing.T) {
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 			t.Errorf("%s directory holds %v, %v", name, entries, err)
 		}
+	}
+}
+
+func TestOtherFeaturesWithoutTheWholeLogAreRefused(t *testing.T) {
+	text, data := smallConfig+"log: {segment_bytes: 1MiB, retain_bytes: 1MiB}\n", t.TempDir()
+	s := startServer(t, text, data)
+	search := fields{"type": "search", "user": "u1", "text": strings.Repeat("word ", 40_000)}
+	for range 3 {
+		for range 8 {
+			s.events(search)
+		}
+		s.after(s.events(fields{"type": "exposure", "user": "u1", "item": "i1"}, fields{"type": "click", "user": "u1", "item": "i1"}))
+		s.want(http.StatusOK, nil, "POST", "/admin/v1/checkpoint", "")
+	}
+	click, cursor := s.status().head("click"), s.status().Cursor
+	s.stop()
+	changed := strings.Replace(text, "window: 5m, slide: 30s", "window: 10m, slide: 1m", 1)
+	_, err := openServer(readConfig(t, changed, data), zap.NewNop(), nil)
+	if !errors.Is(err, engine.ErrDefinitions) || !strings.Contains(err.Error(), "no longer holds everything") {
+		t.Errorf("new definitions without the whole log: %v", err)
+	}
+	s = startServer(t, text, data) // nothing is lost
+	if got := s.status(); got.Cursor != cursor || got.head("click").N != click.N {
+		t.Errorf("at %s with %+v, was at %s with %+v", got.Cursor, got.head("click"), cursor, click)
 	}
 }
