@@ -219,6 +219,8 @@ func TestASyncUnderWayStillCountsWhenTheNextWriteFails(t *testing.T) {
 			}
 			return nil
 		}
+		first := make(chan error)
+		go func() { first <- l.Wait(t.Context(), 1) }()
 		for range 2 {
 			if _, err := l.Append(t.Context(), [][]byte{[]byte("a")}); err != nil {
 				t.Fatal(err)
@@ -228,9 +230,6 @@ func TestASyncUnderWayStillCountsWhenTheNextWriteFails(t *testing.T) {
 		if err := l.Wait(t.Context(), 2); !errors.Is(err, errFault) {
 			t.Errorf("Wait for the failed write = %v", err)
 		}
-		first := make(chan error)
-		go func() { first <- l.Wait(t.Context(), 1) }()
-		synctest.Wait()
 		close(finish)
 		if err := <-first; err != nil || l.Durable() != 1 {
 			t.Errorf("Wait for the write before = %v, durable = %d", err, l.Durable())

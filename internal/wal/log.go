@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -37,6 +38,9 @@ type Log struct {
 	next     int64         // sequence of the next record appended
 	written  int64         // every record below can be read; moved by the writer
 	durable  int64         // every record below is synced; moved by the syncer
+	wanted   int64         // somebody has asked for every record below to be durable
+	overdue  bool          // something written has waited SyncDelay without being asked for
+	delayed  *time.Timer   // sets overdue; nil: nothing waits unasked
 	segments []segment     // oldest first, the last one is active; never empty
 	active   File          // of the last segment; changed by the writer while nothing is being synced
 	grown    chan struct{} // made by a reader at the end, closed by the next write
@@ -118,6 +122,10 @@ func (l *Log) closedError() error { return fmt.Errorf("wal: %s: %w", l.dir, ErrC
 func (l *Log) Wait(ctx context.Context, next int64) error {
 	for {
 		l.mu.Lock()
+		if l.wanted < next {
+			l.wanted = next
+			l.toSync.Signal()
+		}
 		durable, err, r := l.durable, l.err, l.upcoming
 		if l.syncing != nil && next <= l.syncing.end {
 			r, err = l.syncing, nil
@@ -182,6 +190,9 @@ func (l *Log) shut() error {
 	failure := l.err
 	if l.err == nil {
 		l.end(l.closedError())
+	}
+	if l.delayed != nil {
+		l.delayed.Stop()
 	}
 	l.mu.Unlock()
 	l.trim.Lock() // nothing is removed once the directory is let go

@@ -204,6 +204,7 @@ func TestWhatIsAppendedDuringASyncSharesTheNextOne(t *testing.T) {
 		l, g := gatedLog(t, "sync", Options{Registerer: reg})
 		defer l.Close()
 		defer g.release()
+		go func() { _ = l.Wait(t.Context(), 1) }()
 		for range 50 {
 			if _, err := l.Append(t.Context(), [][]byte{[]byte("abc")}); err != nil {
 				t.Fatal(err)
@@ -242,6 +243,36 @@ func TestWhatIsAppendedDuringASyncSharesTheNextOne(t *testing.T) {
 		}
 		if n := syncs(t, reg); n != 2 {
 			t.Errorf("50 appends took %d syncs, want 2", n)
+		}
+	})
+}
+
+func TestWhatNobodyWaitsForIsSyncedInGoodTimeAndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		l := mustOpen(t, t.TempDir(), Options{FS: newMemFS(), Registerer: reg, SyncDelay: 50 * time.Millisecond})
+		defer l.Close()
+		begin := syncs(t, reg)
+		for range 20 {
+			if _, err := l.Append(t.Context(), [][]byte{[]byte("abc")}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		if got := l.Durable(); got != 0 {
+			t.Errorf("%d records were synced before their time", got)
+		}
+		time.Sleep(11 * time.Millisecond)
+		synctest.Wait()
+		if got, n := l.Durable(), syncs(t, reg)-begin; got != 20 || n != 1 {
+			t.Errorf("after the delay %d of 20 records are durable, by %d syncs; want all, by one", got, n)
+		}
+		if _, err := l.Append(t.Context(), [][]byte{[]byte("abc")}); err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		if err := l.Wait(t.Context(), 21); err != nil || time.Since(asked) != 0 {
+			t.Errorf("Wait = %v after %v: who asks need not wait for the delay", err, time.Since(asked))
 		}
 	})
 }

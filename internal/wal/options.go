@@ -11,6 +11,7 @@ import (
 type Options struct {
 	SegmentBytes int64                 // a segment is closed before a write would take it past this; 64 MiB
 	BufferBytes  int64                 // encoded bytes that may wait to be written: above it Append blocks; 8 MiB
+	SyncDelay    time.Duration         // how long what nobody waits for may stay unsynced; 50 ms
 	RetainBytes  int64                 // TrimBefore holds the log to this size; 0: no bound by size
 	RetainAge    time.Duration         // TrimBefore drops what is older; 0: no bound by age
 	Clock        func() time.Time      // stamps segments; time.Now
@@ -26,6 +27,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"SegmentBytes", o.SegmentBytes},
 		{"BufferBytes", o.BufferBytes},
+		{"SyncDelay", int64(o.SyncDelay)},
 		{"RetainBytes", o.RetainBytes},
 		{"RetainAge", int64(o.RetainAge)},
 	} {
@@ -38,6 +40,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = 8 << 20
+	}
+	if o.SyncDelay == 0 {
+		o.SyncDelay = 50 * time.Millisecond
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

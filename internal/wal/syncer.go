@@ -1,6 +1,9 @@
 package wal
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // round is one sync: what is written when it begins is durable when it ends.
 type round struct {
@@ -10,8 +13,9 @@ type round struct {
 
 func newRound() *round { return &round{done: make(chan struct{})} }
 
-// syncLoop is the syncer goroutine: it syncs as long as there is something written that is not durable, until
-// the log is closed or has failed. The writer goes on beside it.
+// syncLoop is the syncer goroutine, until the log is closed or has failed; the writer goes on beside it. It syncs what is
+// written as long as somebody waits for it. What nobody waits for (a list that was served, say) stays behind for up to
+// SyncDelay, so that a busy server does not sync for every one.
 func (l *Log) syncLoop() {
 	for r, file := l.beginRound(); r != nil; r, file = l.beginRound() {
 		begin := l.opts.Clock()
@@ -29,7 +33,7 @@ func (l *Log) syncLoop() {
 func (l *Log) beginRound() (*round, File) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.err == nil && l.written == l.durable {
+	for l.err == nil && !l.due() {
 		if l.drained {
 			return nil, nil
 		}
@@ -38,9 +42,32 @@ func (l *Log) beginRound() (*round, File) {
 	if l.err != nil {
 		return nil, nil
 	}
+	l.overdue = false
+	if l.delayed != nil {
+		l.delayed.Stop()
+		l.delayed = nil
+	}
 	l.syncing, l.upcoming = l.upcoming, newRound()
 	l.syncing.end = l.written
 	return l.syncing, l.active
+}
+
+// due reports whether it is time to sync. The caller holds mu.
+func (l *Log) due() bool {
+	return l.written > l.durable && (l.wanted > l.durable || l.overdue || l.closed)
+}
+
+// expect sees to it that what was written just now is synced some time. The caller holds mu.
+func (l *Log) expect() {
+	if l.delayed != nil || l.wanted >= l.written {
+		return
+	}
+	l.delayed = time.AfterFunc(l.opts.SyncDelay, func() {
+		l.mu.Lock()
+		l.overdue = true
+		l.mu.Unlock()
+		l.toSync.Signal()
+	})
 }
 
 func (l *Log) endRound(r *round, durable bool) {

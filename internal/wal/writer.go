@@ -63,6 +63,7 @@ func (l *Log) write(g *group) error {
 	n := int64(len(g.frames))
 	l.mu.Lock()
 	l.written = g.end
+	l.expect()
 	l.segments[len(l.segments)-1].bytes += n
 	l.wakeReaders()
 	l.mu.Unlock()
