@@ -215,7 +215,7 @@ func (c *compiler) compilePrior(d *Definition, acc accumulator, what string, ent
 		return p, c.fail("prior.strength", "must not be negative")
 	}
 	if d.Prior.Mean != nil {
-		p.mean = *d.Prior.Mean
+		p.mean, p.fixed = *d.Prior.Mean, true
 		return p, nil
 	}
 	if p.strength == 0 || len(d.Scope) == 0 {

@@ -62,10 +62,13 @@ func (q *Query) SlotNames() []string {
 	return names
 }
 
+// meaning is raised when equal definitions come to make another state than before.
+const meaning = 2
+
 // Fingerprint identifies the definitions: states made under different ones are not compatible.
 func Fingerprint(defs []Definition, opts Options) [16]byte {
 	opts.setDefaults()
-	var b []byte
+	b := fmt.Appendf(nil, "meaning %d\n", meaning)
 	for _, d := range defs {
 		mean := math.NaN()
 		if d.Prior.Mean != nil {

@@ -31,7 +31,7 @@ type Item struct {
 	subs       [][]uint64
 	counts     []uint64   // type << 48 | how often
 	heat       []float64  // log2 of the forward-decayed popularity, per half-life; 0: none yet
-	positives  float64    // interested events in all
+	positives  float64    // interests of users in all
 	neighbours []uint64   // co-visited: reference << 32 | float32 weight
 	groups     []groupRow // rows of groups that depend on this item alone, as far as events have found them
 }
@@ -112,16 +112,23 @@ func (t *itemTable) refresh(it *Item) {
 	clear(it.groups)
 }
 
-// appendCategories hashes the first four categories.
+// appendCategories hashes the first four different categories.
 func (it *Item) appendCategories(dst []uint64) []uint64 {
-	v, _ := it.Attrs.Get("categories")
-	for _, c := range v.List[:min(4, len(v.List))] {
-		dst = append(dst, hashString(c))
-	}
-	if v.Kind == event.String {
-		dst = append(dst, hashString(v.Str))
+	for _, c := range categoriesOf(it.Attrs) {
+		if h := hashString(c); !slices.Contains(dst, h) && len(dst) < 4 {
+			dst = append(dst, h)
+		}
 	}
 	return dst
+}
+
+// categoriesOf reads the categories, given as a list or as a single text.
+func categoriesOf(attrs event.Attributes) []string {
+	v, _ := attrs.Get("categories")
+	if v.Kind == event.String {
+		return []string{v.Str}
+	}
+	return v.List
 }
 
 // UpsertItem changes the keys that the record names (null removes one), or removes the item from recommendation.
@@ -141,7 +148,7 @@ func (s *Store) UpsertItem(r *event.Item) {
 		it.Known, it.Attrs = true, attrs
 	}
 	s.items.refresh(it)
-	s.recall.changed(it, was, !slices.Equal(before, it.categories))
+	s.recall.changed(it, before, was)
 }
 
 // Items is the number of items ever named; references run from 0 to Items()-1.

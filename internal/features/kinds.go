@@ -115,11 +115,10 @@ func compileMean(c *compiler, d *Definition, f *feature) error {
 	}
 	f.eval = func(q *Query, f *feature) fieldValue {
 		sum, n := f.acc.read(cell(q.rows[f.scope], f.offset), q.now)
-		return number(form(f.prior.smooth(q, sum, n)))
+		return number(form(f.prior.average(q, sum, n)))
 	}
 	return c.windowed(d, f, 2, fmt.Sprint("mean", d.On, value), func(s, off int, acc accumulator) {
-		c.on(d.On, s, op{kind: opAdd, offset: off, acc: acc, value: value})
-		c.on(d.On, s, op{kind: opAdd, offset: off, acc: acc, lane: 1, value: countOne})
+		c.on(d.On, s, op{kind: opMean, offset: off, acc: acc, value: value})
 	})
 }
 
@@ -133,7 +132,7 @@ func compileRate(c *compiler, d *Definition, f *feature) error {
 	}
 	f.eval = func(q *Query, f *feature) fieldValue {
 		a, b := f.acc.read(cell(q.rows[f.scope], f.offset), q.now)
-		return number(form(f.prior.smooth(q, a, b)))
+		return number(form(f.prior.ratio(q, a, b)))
 	}
 	return c.windowed(d, f, 2, fmt.Sprint("rate", d.Of, d.Over), func(s, off int, acc accumulator) {
 		c.on(d.Of, s, op{kind: opAdd, offset: off, acc: acc, value: countOne})

@@ -53,6 +53,7 @@ type feature struct {
 type prior struct {
 	strength float64
 	mean     float64 // used when scope < 0
+	fixed    bool    // mean was configured
 	scope    int     // the global row that holds the running ratio; -1: none
 	offset   int
 	acc      accumulator
@@ -68,6 +69,7 @@ type opKind uint8
 
 const (
 	opAdd  opKind = iota // add a number to a lane
+	opMean               // add a number to the first lane and 1 to the second
 	opPush               // append to a history
 	opMark               // set an outcome bit in a history
 	opTime               // remember the instant
@@ -116,17 +118,35 @@ func (p *program) place(emit map[string]bool) {
 	}
 }
 
-// smooth is (a + strength·mean)/(b + strength); NaN where there is nothing to divide by.
-func (p *prior) smooth(q *Query, a, b float64) float64 {
+// ratio smooths a of b: (a + strength·mean)/(b + strength), at most 1, since a numerator may come without its
+// denominator (a client that reports clicks alone). NaN where there is nothing to divide by.
+func (p *prior) ratio(q *Query, a, b float64) float64 {
 	mean := p.mean
 	if p.scope >= 0 {
 		ga, gb := p.acc.read(cell(q.rows[p.scope], p.offset), q.now)
+		gb = max(ga, gb)
 		mean = (ga + 1) / (gb + 2)
 	}
-	if b+p.strength <= 0 {
+	if b = max(a, b); b+p.strength <= 0 {
 		return math.NaN()
 	}
 	return (a + p.strength*mean) / (b + p.strength)
+}
+
+// average smooths the mean of n values: (sum + strength·mean)/(n + strength). NaN while nothing is known.
+func (p *prior) average(q *Query, sum, n float64) float64 {
+	if p.scope < 0 && !p.fixed {
+		return sum / n
+	}
+	mean := p.mean
+	if p.scope >= 0 {
+		gsum, gn := p.acc.read(cell(q.rows[p.scope], p.offset), q.now)
+		mean = gsum / gn
+	}
+	if p.strength == 0 || mean != mean {
+		return sum / n
+	}
+	return (sum + p.strength*mean) / (n + p.strength)
 }
 
 func cell(row []uint64, offset int) []uint64 {

@@ -47,7 +47,7 @@ type recall struct {
 	heat      []*topList            // per half-life, over all items
 	byCat     []map[uint64]*topList // per half-life, by category
 	newest    *topList              // by time of creation, available items only
-	stale     int                   // items of newest that are gone
+	gone      int                   // items that left the lists since they were last made
 	halfLives []float64             // ns
 }
 
@@ -81,7 +81,7 @@ func (r *recall) rebuild() {
 // rank enters an item's heat into the lists of a half-life; old is what it was before, NaN in lists that are new to it.
 func (r *recall) rank(it *Item, h int, old float64) {
 	x := it.heat[h]
-	if x == 0 {
+	if x == 0 || !it.Available {
 		return
 	}
 	r.heat[h].raise(it.Ref, old, x)
@@ -111,33 +111,35 @@ func (r *recall) warm(it *Item, t event.Time, weight float64) {
 	}
 }
 
-// changed follows an upsert or a removal.
-func (r *recall) changed(it *Item, wasAvailable, newCategories bool) {
-	switch {
-	case it.Available:
-		r.newest.remove(it.Ref) // its time of creation may have moved back
-		r.newest.raise(it.Ref, math.NaN(), float64(it.Created))
-	case wasAvailable && r.newest.has(it.Ref):
-		if r.stale++; r.stale > topNewest/2 {
-			r.rebuild()
-		}
+// changed follows an upsert or a removal: before it the item had these categories, and was available or not.
+func (r *recall) changed(it *Item, before []uint64, wasAvailable bool) {
+	if wasAvailable {
+		r.leave(it, before)
 	}
-	if newCategories {
+	if it.Available {
+		r.newest.raise(it.Ref, math.NaN(), float64(it.Created))
 		for h := range it.heat {
-			r.reenter(it, h)
+			r.rank(it, h, math.NaN())
+		}
+	} else if wasAvailable {
+		// Those whom it kept out of a full list have no way back into it but to rise: after many such gaps, look for them.
+		if r.gone++; r.gone > topNewest/4 {
+			r.rebuild()
 		}
 	}
 }
 
-// reenter puts an item whose categories have changed into the lists of those that it has now.
-func (r *recall) reenter(it *Item, h int) {
-	for _, c := range it.categories {
-		if l := r.byCat[h][c]; l != nil {
-			l.remove(it.Ref)
+// leave takes an item out of all lists.
+func (r *recall) leave(it *Item, categories []uint64) {
+	r.newest.remove(it.Ref)
+	for h := range it.heat {
+		r.heat[h].remove(it.Ref)
+		for _, c := range categories {
+			if l := r.byCat[h][c]; l != nil {
+				l.remove(it.Ref)
+			}
 		}
 	}
-	r.heat[h].remove(it.Ref)
-	r.rank(it, h, math.NaN())
 }
 
 // remember updates what recall and the profile read: counters, recent events, what was seen, heat, co-visitation.
@@ -147,7 +149,6 @@ func (s *Store) remember(q *Query, e *event.Event, ref ItemRef) {
 	if ref != NoItem {
 		q.item.count(typ)
 		if weight > 0 {
-			q.item.positives++
 			s.recall.warm(q.item, e.Time, weight)
 		}
 	}
@@ -161,6 +162,7 @@ func (s *Store) remember(q *Query, e *event.Event, ref ItemRef) {
 		return
 	}
 	if ref != NoItem && weight > 0 && !s.interested(q.user, ref) {
+		q.item.positives++
 		s.pair(q.user, q.item)
 	}
 	q.user.did(ref, typ, e.Time, s.opts.RecentEvents)
@@ -230,15 +232,17 @@ func (s *Store) interested(u *user, ref ItemRef) bool {
 	return false
 }
 
-// pair counts the item as co-visited with the user's last items of interest.
+// pair counts the item as co-visited with the user's last different items of interest.
 func (s *Store) pair(u *user, it *Item) {
-	left := s.opts.CovisitWindow
-	for i := len(u.recent) - 2; i >= 0 && left > 0; i -= 2 {
+	var paired [64]ItemRef
+	n := 0
+	for i := len(u.recent) - 2; i >= 0 && n < min(s.opts.CovisitWindow, len(paired)); i -= 2 {
 		other := ItemRef(u.recent[i+1]>>32) - 1
-		if other == NoItem || other == it.Ref || s.types.weights[u.recent[i+1]&0xffff] <= 0 {
+		if other == NoItem || s.types.weights[u.recent[i+1]&0xffff] <= 0 || slices.Contains(paired[:n], other) {
 			continue
 		}
-		left--
+		paired[n] = other
+		n++
 		s.items.set.Touch(uint32(other))
 		o := s.items.at(other)
 		it.approach(o.Ref, s.opts.Neighbours)
@@ -361,8 +365,8 @@ func (s *Store) RecentCategories(dst []CategoryScore, userID string, n int) []Ca
 		if ref == NoItem || w <= 0 {
 			continue
 		}
-		v, _ := s.items.at(ref).Attrs.Get("categories")
-		for _, c := range v.List[:min(4, len(v.List))] {
+		list := categoriesOf(s.items.at(ref).Attrs)
+		for _, c := range list[:min(4, len(list))] {
 			dst = addCategory(dst, start, c, weight*w)
 		}
 		weight *= 0.9

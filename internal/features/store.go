@@ -141,26 +141,37 @@ func (o *op) apply(q *Query, row []uint64, e *event.Event, ref ItemRef) {
 	w := row[o.offset:]
 	switch o.kind {
 	case opAdd:
-		x := 1.0
-		switch {
-		case o.value == eventValue:
-			if !e.HasValue {
-				return
-			}
-			x = e.Value
-		case o.value >= 0:
-			if x = q.field(o.value).num; x != x {
-				return
-			}
+		if x, ok := o.number(q, e); ok {
+			o.acc.add(w, o.lane, e.Time, x)
 		}
-		o.acc.add(w, o.lane, e.Time, x)
+	case opMean:
+		if x, ok := o.number(q, e); ok {
+			o.acc.add(w, 0, e.Time, x)
+			o.acc.add(w, 1, e.Time, 1)
+		}
 	case opPush:
-		o.hist.push(w, ref, e.Time)
+		if ref != NoItem { // a sequence of items
+			o.hist.push(w, ref, e.Time)
+		}
 	case opMark:
-		o.hist.mark(w, ref, o.bit)
+		if ref != NoItem {
+			o.hist.mark(w, ref, o.bit)
+		}
 	case opTime:
 		w[0] = max(w[0], uint64(e.Time))
 	}
+}
+
+// number is what an event adds; ok is false when it does not say.
+func (o *op) number(q *Query, e *event.Event) (x float64, ok bool) {
+	switch {
+	case o.value == eventValue:
+		return e.Value, e.HasValue
+	case o.value >= 0:
+		x = q.field(o.value).num
+		return x, x == x
+	}
+	return 1, true
 }
 
 // row finds or makes the row of a scope; nil when part of its key is missing. found says that q.rows is up to date. The

@@ -111,7 +111,7 @@ func TestFeaturesReadWhatHappened(t *testing.T) {
 		{"item_ctr", logOdds((1 + 10*global) / (3 + 10))},
 		{"device_ctr", (1 + 5*global) / (3 + 5)},
 		{"spent", 10},
-		{"dwell", math.Log1p((10 + (10.0+1)/(1+2)) / 2)},
+		{"dwell", math.Log1p(10)},
 		{"gap", math.Log1p(10)},
 		{"age", math.Log1p(hours * 3600)},
 		{"price", math.Log1p(9)},
@@ -357,6 +357,89 @@ func TestCovisitationFindsWhatGoesTogether(t *testing.T) {
 	s.UpsertItem(&event.Item{ID: "b", Deleted: true})
 	if got := s.Similar(nil, 0, 5); len(got) != 1 {
 		t.Errorf("a removed item is still recommended: %+v", got)
+	}
+}
+
+func TestTrendingHoldsOnlyWhatMayBeShown(t *testing.T) {
+	s := newStore(t)
+	q := s.NewQuery()
+	at := t0
+	upsert(s, "shown", "c", 1)
+	do(s, q, "click", "u", "shown", at)
+	for i := range topAll + 100 {
+		at += 1e9
+		for range 2 {
+			do(s, q, "click", fmt.Sprint("u", i), fmt.Sprint("unknown", i), at)
+		}
+	}
+	if got := s.Trending(nil, "", 0, at, 5); len(got) != 1 || s.Item(got[0].Ref).ID != "shown" {
+		t.Errorf("trending is %+v", got)
+	}
+	upsert(s, "unknown3", "c", 1)
+	if got := s.Trending(nil, "", 0, at, 5); len(got) != 2 || s.Item(got[0].Ref).ID != "unknown3" {
+		t.Errorf("an item that came into the catalogue does not trend: %+v", got)
+	}
+	s.UpsertItem(&event.Item{ID: "twice", Attrs: event.Attributes{{Key: "categories", Value: list("d", "d")}}})
+	do(s, q, "click", "u", "twice", at)
+	if got := s.Trending(nil, "d", 0, at, 5); len(got) != 1 {
+		t.Errorf("a category named twice gives %+v", got)
+	}
+}
+
+func TestCovisitationCountsPeopleNotEvents(t *testing.T) {
+	s := newStore(t)
+	q := s.NewQuery()
+	upsert(s, "a", "x", 1)
+	upsert(s, "b", "x", 1)
+	for i := range 10 {
+		u := fmt.Sprint("u", i)
+		for _, typ := range []string{"click", "long_view", "like"} {
+			do(s, q, typ, u, "a", t0)
+		}
+		do(s, q, "click", u, "b", t0)
+	}
+	if got := s.Similar(nil, 0, 5); len(got) != 1 || got[0].Score != 1 || s.items.at(0).neighbours[0]&0xffffffff != uint64(math.Float32bits(10)) {
+		t.Errorf("similar to a: %+v", got)
+	}
+}
+
+func TestEventsWithoutItemLeaveSequencesOfItemsAlone(t *testing.T) {
+	s, err := New([]Definition{
+		{Name: "last", Kind: "last", Scope: []string{"user"}, On: []string{"click", "enter"}, Outcomes: []string{"exit"}, N: 2},
+	}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := s.NewQuery()
+	for _, typ := range []string{"exit", "enter", "exit"} {
+		do(s, q, typ, "u", "", t0)
+	}
+	upsert(s, "a", "x", 1)
+	do(s, q, "click", "u", "a", t0)
+	do(s, q, "enter", "u", "", t0)
+	q.Begin("u", nil, t0)
+	if got := len(q.Shared().Slots); got != 2 {
+		t.Errorf("%d slots, want the item and the bias", got)
+	}
+}
+
+func TestSmoothedValuesStayInTheirRange(t *testing.T) {
+	s := newStore(t)
+	q := s.NewQuery()
+	upsert(s, "a", "x", 1)
+	for range 5 {
+		do(s, q, "click", "u", "a", t0) // and never an exposure
+	}
+	if got := value(t, s, "u", "a", "device_ctr", t0); got > 1 {
+		t.Errorf("a rate of %v", got)
+	}
+	for _, rated := range []bool{true, false} {
+		e := &event.Event{Type: "dwell", User: "v", Item: "a", Time: t0, Value: 4, HasValue: rated}
+		q.Begin("v", nil, t0)
+		s.Apply(q, e, 0)
+	}
+	if got := value(t, s, "v", "a", "dwell", t0); math.Abs(got-math.Log1p(4)) > 1e-9 {
+		t.Errorf("the mean of one value of 4 is %v", math.Expm1(got))
 	}
 }
 
