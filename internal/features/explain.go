@@ -32,13 +32,12 @@ func (n NamedValue) Any() any {
 func (q *Query) describe(order []int) []NamedValue {
 	out := make([]NamedValue, 0, len(order))
 	for _, i := range order {
-		f, v := &q.store.program.feats[i], &q.vals[i]
-		n := NamedValue{Name: f.name, Number: v.num}
-		if !f.numeric {
-			n.Number = math.NaN()
-			if v.id != 0 {
-				n.Text = fmt.Sprintf("#%016x", v.id)
-			}
+		f := &q.store.program.feats[i]
+		n := NamedValue{Name: f.name, Number: math.NaN()}
+		if f.numeric {
+			n.Number = q.nums[i]
+		} else if id := q.cats[i].id; id != 0 {
+			n.Text = fmt.Sprintf("#%016x", id)
 		}
 		out = append(out, n)
 	}

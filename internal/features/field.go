@@ -61,8 +61,13 @@ func parseField(s string) (field, error) {
 // fieldValue is a field as read from one entity: the hash of its text, its number where it is one, and one hash per
 // element where the whole of a list was asked for.
 type fieldValue struct {
-	id   uint64  // 0: missing
-	num  float64 // NaN: not a number
+	category
+	num float64 // NaN: not a number
+}
+
+// category is the identity of a value, and of each element where it is a list: id is then that of the first.
+type category struct {
+	id   uint64 // 0: missing
 	list []uint64
 }
 
@@ -81,7 +86,7 @@ func (f field) read(attrs event.Attributes) fieldValue {
 		case f.index >= 0:
 			return scalar(event.Value{Kind: event.String, Str: v.List[f.index]})
 		}
-		out := fieldValue{id: hashString(v.List[0]), num: math.NaN(), list: make([]uint64, len(v.List))}
+		out := fieldValue{category{hashString(v.List[0]), make([]uint64, len(v.List))}, math.NaN()}
 		for i, s := range v.List {
 			out.list[i] = hashString(s)
 		}
@@ -100,10 +105,10 @@ func (f field) read(attrs event.Attributes) fieldValue {
 func instant(v event.Value) fieldValue {
 	switch v.Kind {
 	case event.Number:
-		return fieldValue{id: hashNumber(v.Num), num: v.Num / 1e3}
+		return fieldValue{category{id: hashNumber(v.Num)}, v.Num / 1e3}
 	case event.String:
 		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
-			return fieldValue{id: hashString(v.Str), num: float64(t.UnixMilli()) / 1e3}
+			return fieldValue{category{id: hashString(v.Str)}, float64(t.UnixMilli()) / 1e3}
 		}
 	}
 	return missing
@@ -112,9 +117,9 @@ func instant(v event.Value) fieldValue {
 func scalar(v event.Value) fieldValue {
 	switch v.Kind {
 	case event.String:
-		return fieldValue{id: hashString(v.Str), num: parseNumber(v.Str)}
+		return fieldValue{category{id: hashString(v.Str)}, parseNumber(v.Str)}
 	case event.Number, event.Bool:
-		return fieldValue{id: hashNumber(v.Num), num: v.Num}
+		return fieldValue{category{id: hashNumber(v.Num)}, v.Num}
 	}
 	return missing
 }
@@ -138,7 +143,7 @@ func (f field) calendar(t event.Time) fieldValue {
 	if f.key == "weekday" {
 		n = mod(sec/86400+4, 7) // 1 January 1970 was a Thursday; 0 is Sunday
 	}
-	return fieldValue{id: hashNumber(float64(n)), num: float64(n)}
+	return fieldValue{category{id: hashNumber(float64(n))}, float64(n)}
 }
 
 // hashString is the identity of a text wherever it occurs: ids, attributes, context. Never 0.

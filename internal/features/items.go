@@ -94,7 +94,7 @@ func (t *itemTable) refresh(it *Item) {
 		switch {
 		case f.source != fromItem:
 		case f.key == "":
-			it.values[t.program.slotOf[i]] = fieldValue{id: it.hash, num: missing.num}
+			it.values[t.program.slotOf[i]] = fieldValue{category{id: it.hash}, missing.num}
 		default:
 			it.values[t.program.slotOf[i]] = f.read(it.Attrs)
 		}

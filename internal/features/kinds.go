@@ -40,8 +40,6 @@ var forms = map[string]func(float64) float64{
 // signedLog is ln(1+|x|) with the sign of x.
 func signedLog(x float64) float64 { return math.Copysign(math.Log1p(math.Abs(x)), x) }
 
-func number(x float64) fieldValue { return fieldValue{num: x} }
-
 // windowed is what count, sum, mean and rate share: a scope, an accumulator and its cell.
 func (c *compiler) windowed(d *Definition, f *feature, lanes int, what string, enter func(scope, offset int, acc accumulator)) error {
 	s, err := c.scope(d.Scope)
@@ -92,9 +90,9 @@ func compileTotal(c *compiler, d *Definition, f *feature, value int) error {
 	if err != nil {
 		return err
 	}
-	f.eval = func(q *Query, f *feature) fieldValue {
+	f.number = func(q *Query, f *feature) float64 {
 		x, _ := f.acc.read(cell(q.rows[f.scope], f.offset), q.now)
-		return number(form(x))
+		return form(x)
 	}
 	return c.windowed(d, f, 1, fmt.Sprint("total", d.On, value), func(s, off int, acc accumulator) {
 		c.on(d.On, s, op{kind: opAdd, offset: off, acc: acc, value: value})
@@ -113,9 +111,9 @@ func compileMean(c *compiler, d *Definition, f *feature) error {
 	if err != nil {
 		return err
 	}
-	f.eval = func(q *Query, f *feature) fieldValue {
+	f.number = func(q *Query, f *feature) float64 {
 		sum, n := f.acc.read(cell(q.rows[f.scope], f.offset), q.now)
-		return number(form(f.prior.average(q, sum, n)))
+		return form(f.prior.average(q, sum, n))
 	}
 	return c.windowed(d, f, 2, fmt.Sprint("mean", d.On, value), func(s, off int, acc accumulator) {
 		c.on(d.On, s, op{kind: opMean, offset: off, acc: acc, value: value})
@@ -130,9 +128,9 @@ func compileRate(c *compiler, d *Definition, f *feature) error {
 	if !ok {
 		return c.fail("as", "%q is neither ratio nor log_odds", d.As)
 	}
-	f.eval = func(q *Query, f *feature) fieldValue {
+	f.number = func(q *Query, f *feature) float64 {
 		a, b := f.acc.read(cell(q.rows[f.scope], f.offset), q.now)
-		return number(form(f.prior.ratio(q, a, b)))
+		return form(f.prior.ratio(q, a, b))
 	}
 	return c.windowed(d, f, 2, fmt.Sprint("rate", d.Of, d.Over), func(s, off int, acc accumulator) {
 		c.on(d.Of, s, op{kind: opAdd, offset: off, acc: acc, value: countOne})
@@ -158,7 +156,7 @@ func compileLast(c *compiler, d *Definition, f *feature) error {
 	if len(d.Outcomes) > 31 {
 		return c.fail("outcomes", "at most 31")
 	}
-	form, ok := map[string]func(*Query, *feature) fieldValue{
+	form, ok := map[string]func(*Query, *feature) category{
 		"": lastIDs, "ids": lastIDs, "outcomes": lastOutcomes, "pattern": lastPattern,
 	}[d.As]
 	if !ok {
@@ -168,7 +166,7 @@ func compileLast(c *compiler, d *Definition, f *feature) error {
 	if err != nil {
 		return err
 	}
-	f.scope, f.hist, f.byItem, f.eval = s, history{d.N}, c.p.scopes[s].byItem, form
+	f.scope, f.hist, f.byItem, f.category = s, history{d.N}, c.p.scopes[s].byItem, form
 	f.bits = 1<<len(d.Outcomes) - 1
 	off, fresh := c.cell(s, f.hist.words(), fmt.Sprint("last", d.On, d.N, d.Outcomes))
 	f.offset = off
@@ -182,7 +180,7 @@ func compileLast(c *compiler, d *Definition, f *feature) error {
 }
 
 // lastIDs is the set of the items remembered.
-func lastIDs(q *Query, f *feature) fieldValue {
+func lastIDs(q *Query, f *feature) category {
 	start := len(q.ids)
 	for i := range f.hist.n {
 		ref, _, _, ok := f.hist.entry(cell(q.rows[f.scope], f.offset), i)
@@ -195,7 +193,7 @@ func lastIDs(q *Query, f *feature) fieldValue {
 }
 
 // lastOutcomes is one category per place: what became of the newest entry, of the one before, …
-func lastOutcomes(q *Query, f *feature) fieldValue {
+func lastOutcomes(q *Query, f *feature) category {
 	start := len(q.ids)
 	for i := range f.hist.n {
 		_, outcome, _, ok := f.hist.entry(cell(q.rows[f.scope], f.offset), i)
@@ -208,7 +206,7 @@ func lastOutcomes(q *Query, f *feature) fieldValue {
 }
 
 // lastPattern is one category for the whole sequence of outcomes.
-func lastPattern(q *Query, f *feature) fieldValue {
+func lastPattern(q *Query, f *feature) category {
 	id := uint64(1)
 	for i := range f.hist.n {
 		_, outcome, _, ok := f.hist.entry(cell(q.rows[f.scope], f.offset), i)
@@ -217,7 +215,7 @@ func lastPattern(q *Query, f *feature) fieldValue {
 		}
 		id = join(id, uint64(outcome&f.bits)+1)
 	}
-	return fieldValue{id: id, num: math.NaN()}
+	return category{id: id}
 }
 
 func compileTimeSince(c *compiler, d *Definition, f *feature) error {
@@ -238,12 +236,12 @@ func compileTimeSince(c *compiler, d *Definition, f *feature) error {
 	if fresh {
 		c.on(d.On, s, op{kind: opTime, offset: off, value: countOne})
 	}
-	f.eval = func(q *Query, f *feature) fieldValue {
+	f.number = func(q *Query, f *feature) float64 {
 		row := q.rows[f.scope]
 		if row == nil || row[f.offset] == 0 {
-			return missing
+			return math.NaN()
 		}
-		return number(form(max(0, float64(int64(q.now)-int64(row[f.offset]))/1e9)))
+		return form(max(0, float64(int64(q.now)-int64(row[f.offset]))/1e9))
 	}
 	return nil
 }
@@ -263,9 +261,9 @@ func compileAge(c *compiler, d *Definition, f *feature) error {
 	}
 	fl.time = true
 	f.field, f.numeric, f.byItem = c.field(fl), true, fl.source == fromItem
-	f.eval = func(q *Query, f *feature) fieldValue {
+	f.number = func(q *Query, f *feature) float64 {
 		created := q.field(f.field).num
-		return number(form(max(0, float64(q.now)/1e9-created)))
+		return form(max(0, float64(q.now)/1e9-created))
 	}
 	return nil
 }
@@ -278,14 +276,14 @@ func compileAttribute(c *compiler, d *Definition, f *feature) error {
 	f.field, f.byItem = c.field(fl), fl.source == fromItem
 	switch d.As {
 	case "", "id":
-		f.eval = func(q *Query, f *feature) fieldValue { return *q.field(f.field) }
+		f.category = func(q *Query, f *feature) category { return q.field(f.field).category }
 	case "number", "log", "sqrt":
 		form := forms[d.As]
 		if d.As == "number" {
 			form = forms["raw"]
 		}
 		f.numeric = true
-		f.eval = func(q *Query, f *feature) fieldValue { return number(form(q.field(f.field).num)) }
+		f.number = func(q *Query, f *feature) float64 { return form(q.field(f.field).num) }
 	default:
 		return c.fail("as", "%q is none of id, number, log, sqrt", d.As)
 	}
@@ -309,6 +307,9 @@ func compileBucketize(c *compiler, d *Definition, f *feature) error {
 	if err != nil {
 		return err
 	}
+	if !c.p.feats[in].numeric {
+		return c.fail("input", "%q is not a number", d.Inputs[0])
+	}
 	if !slices.IsSorted(d.Buckets) {
 		return c.fail("buckets", "must ascend")
 	}
@@ -320,10 +321,10 @@ func compileBucketize(c *compiler, d *Definition, f *feature) error {
 		return c.fail("base", "must be greater than 1")
 	}
 	inverse := 1 / math.Log(f.base)
-	f.eval = func(q *Query, f *feature) fieldValue {
-		x := q.vals[f.inputs[0]].num
+	f.category = func(q *Query, f *feature) category {
+		x := q.nums[f.inputs[0]]
 		if math.IsNaN(x) {
-			return missing
+			return category{}
 		}
 		var b int
 		if len(f.bounds) > 0 {
@@ -331,7 +332,7 @@ func compileBucketize(c *compiler, d *Definition, f *feature) error {
 		} else {
 			b = int(math.Floor(signedLog(x) * inverse))
 		}
-		return fieldValue{id: mix(uint64(b) + 0x51), num: math.NaN()}
+		return category{id: mix(uint64(b) + 0x51)}
 	}
 	return nil
 }
@@ -351,29 +352,29 @@ func compileCross(c *compiler, d *Definition, f *feature) error {
 		f.inputs = append(f.inputs, in)
 		f.byItem = f.byItem || c.p.feats[in].byItem
 	}
-	f.eval = evalCross
+	f.category = evalCross
 	return nil
 }
 
 // evalCross combines every element of the first list with every one of the others; missing inputs make it missing.
-func evalCross(q *Query, f *feature) fieldValue {
+func evalCross(q *Query, f *feature) category {
 	id, lists := uint64(len(f.inputs)), false
 	for _, in := range f.inputs {
-		v := &q.vals[in]
+		v := &q.cats[in]
 		if v.id == 0 {
-			return missing
+			return category{}
 		}
 		lists = lists || len(v.list) > 0
 		id = join(id, v.id)
 	}
 	if !lists {
-		return fieldValue{id: id, num: math.NaN()}
+		return category{id: id}
 	}
 	start := len(q.ids)
 	q.ids = append(q.ids, uint64(len(f.inputs)))
 	for _, in := range f.inputs {
 		from, n := start, len(q.ids)
-		v := &q.vals[in]
+		v := &q.cats[in]
 		elems := v.list
 		if len(elems) == 0 {
 			elems = []uint64{v.id}

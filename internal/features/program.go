@@ -27,22 +27,23 @@ type program struct {
 
 // feature is one compiled definition.
 type feature struct {
-	name   string
-	seed   uint64
-	slot   uint32 // of a number
-	scope  int    // -1: stateless
-	offset int    // of its cell in the scope's row
-	acc    accumulator
-	hist   history
-	bits   uint32 // last: mask of the outcomes in use
-	field  int
-	inputs []int
-	bounds []float64
-	base   float64
-	prior  prior
-	scale  float64
-	shift  float64
-	eval   func(q *Query, f *feature) fieldValue
+	name     string
+	seed     uint64
+	slot     uint32 // of a number
+	scope    int    // -1: stateless
+	offset   int    // of its cell in the scope's row
+	acc      accumulator
+	hist     history
+	bits     uint32 // last: mask of the outcomes in use
+	field    int
+	inputs   []int
+	bounds   []float64
+	base     float64
+	prior    prior
+	scale    float64
+	shift    float64
+	number   func(q *Query, f *feature) float64  // of a numeric feature
+	category func(q *Query, f *feature) category // of any other
 
 	numeric bool
 	byItem  bool

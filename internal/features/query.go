@@ -32,7 +32,8 @@ type Query struct {
 	values  []fieldValue // context and calendar fields, by the program's field index
 	read    []uint64     // of values: the list that each was read for
 	list    uint64       // number of the present list
-	vals    []fieldValue // by feature
+	nums    []float64    // of numeric features
+	cats    []category   // of the others
 	rows    [][]uint64   // by scope
 	groups  []uint32     // by scope: the number of a group's row
 	ids     []uint64     // scratch of lists
@@ -48,7 +49,7 @@ type Query struct {
 func (s *Store) NewQuery() *Query {
 	p := s.program
 	return &Query{
-		store: s, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), vals: make([]fieldValue, len(p.feats)),
+		store: s, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), nums: make([]float64, len(p.feats)), cats: make([]category, len(p.feats)),
 		rows: make([][]uint64, len(p.scopes)), groups: make([]uint32, len(p.scopes)),
 	}
 }
@@ -72,9 +73,7 @@ func (q *Query) prepare() {
 	}
 	q.fresh, q.ids = true, q.ids[:0]
 	q.locate()
-	for _, i := range p.shared {
-		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
-	}
+	q.evaluate(p.shared)
 	q.mark = len(q.ids)
 	q.shared.reset()
 	q.trace = q.trace[:0]
@@ -115,12 +114,22 @@ func (q *Query) Item(dst *Vector, ref ItemRef) {
 			q.rows[i] = q.find(i)
 		}
 	}
-	for _, i := range p.own {
-		q.vals[i] = p.feats[i].eval(q, &p.feats[i])
-	}
+	q.evaluate(p.own)
 	dst.reset()
 	q.trace = q.trace[:0]
 	q.emit(dst, p.ownNums, p.ownCats)
+}
+
+// evaluate computes features in order.
+func (q *Query) evaluate(order []int) {
+	feats := q.store.program.feats
+	for _, i := range order {
+		if f := &feats[i]; f.numeric {
+			q.nums[i] = f.number(q, f)
+		} else {
+			q.cats[i] = f.category(q, f)
+		}
+	}
 }
 
 // emit appends numbers first, then categories.
@@ -128,7 +137,7 @@ func (q *Query) emit(dst *Vector, nums, cats []int) {
 	p := q.store.program
 	for _, i := range nums {
 		f := &p.feats[i]
-		x := float32((q.vals[i].num - f.shift) * f.scale)
+		x := float32((q.nums[i] - f.shift) * f.scale)
 		if x == 0 || x != x {
 			continue
 		}
@@ -138,7 +147,7 @@ func (q *Query) emit(dst *Vector, nums, cats []int) {
 		}
 	}
 	for _, i := range cats {
-		v := &q.vals[i]
+		v := &q.cats[i]
 		if len(v.list) > 0 {
 			for _, id := range v.list {
 				dst.Slots = append(dst.Slots, slotFor(p.feats[i].seed, id))
@@ -158,12 +167,12 @@ func (q *Query) emit(dst *Vector, nums, cats []int) {
 const biasFeature = math.MaxUint16
 
 // listFrom makes a value of the ids collected since start.
-func (q *Query) listFrom(start int) fieldValue {
+func (q *Query) listFrom(start int) category {
 	list := q.ids[start:len(q.ids):len(q.ids)]
 	if len(list) == 0 {
-		return missing
+		return category{}
 	}
-	return fieldValue{id: list[0], num: math.NaN(), list: list}
+	return category{list[0], list}
 }
 
 // field reads one field of the entities at hand.

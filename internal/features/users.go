@@ -84,7 +84,7 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 		switch {
 		case f.source != fromUser:
 		case f.key == "":
-			u.values[t.program.slotOf[i]] = fieldValue{id: hashString(u.id), num: missing.num}
+			u.values[t.program.slotOf[i]] = fieldValue{category{id: hashString(u.id)}, missing.num}
 		default:
 			u.values[t.program.slotOf[i]] = f.read(attrs)
 		}
