@@ -27,18 +27,17 @@ const RestoreControl = "restore"
 // WriteSnapshot writes the model's weights as of a place in the log that it returns. The writer goes on meanwhile: the
 // pages are read from a checkpoint made for the purpose.
 func (e *Engine) WriteSnapshot(ctx context.Context, w io.Writer) (event.Cursor, error) {
-	status, err := e.Checkpoint(ctx)
-	if err != nil {
+	if _, err := e.Checkpoint(ctx); err != nil {
 		return nil, err
 	}
 	buf := bufio.NewWriterSize(w, 1<<20)
 	buf.WriteString(snapshotMagic)
-	err = e.State.Pages([]byte{'w'}, func(key, value []byte) error {
+	meta, err := e.State.Pages([]byte{'w'}, func(key, value []byte) error {
 		writeBlock(buf, key)
 		return writeBlock(buf, value)
 	})
 	buf.WriteByte(0)
-	return status.Cursor, errors.Join(err, buf.Flush())
+	return meta.Cursor.Clone(), errors.Join(err, buf.Flush())
 }
 
 func writeBlock(w *bufio.Writer, b []byte) error {

@@ -109,12 +109,13 @@ func (s *Store) Load(fn func(key, value []byte, sum dirty.Sum) error) error {
 }
 
 // Pages calls fn for every entry of the last committed checkpoint whose key has the prefix, in the order of the keys,
-// each checked against its sum. It is a consistent reading beside whatever is being written. fn must not keep key or value.
-func (s *Store) Pages(prefix []byte, fn func(key, value []byte) error) error {
+// each checked against its sum, and returns the description of that very checkpoint, which is shared as Latest's is. It
+// is a consistent reading beside whatever is being written. fn must not keep key or value.
+func (s *Store) Pages(prefix []byte, fn func(key, value []byte) error) (Meta, error) {
 	v, err := s.view()
 	if err != nil {
-		return err
+		return Meta{}, err
 	}
 	defer s.release(v)
-	return v.each(prefix, func(r record) error { return fn(r.key, r.value) })
+	return v.meta, v.each(prefix, func(r record) error { return fn(r.key, r.value) })
 }
