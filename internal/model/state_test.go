@@ -189,6 +189,13 @@ func TestEntriesOfOthersAreLeftAlone(t *testing.T) {
 	other := mustNew(t, smallOptions())
 	r := other.Restore()
 	for i, key := range keys {
+		checked, err := other.CheckPage(key, values[i])
+		if mine := i < len(keys)*3/4; checked != mine || err != nil {
+			t.Errorf("page %q checked: %v, %v", key, checked, err)
+		}
+		if i == 0 && !slices.Equal(cells(other), cells(mustNew(t, smallOptions()))) {
+			t.Error("to check a page has changed the model")
+		}
 		ok, err := r.LoadPage(key, values[i])
 		if mine := i < len(keys)*3/4; ok != mine || err != nil {
 			t.Errorf("page %q: %v, %v", key, ok, err)
@@ -231,6 +238,9 @@ func TestBadEntriesAreRefused(t *testing.T) {
 			}
 			if len(contents(fresh)) != 0 || !slices.Equal(cells(fresh), cells(mustNew(t, smallOptions()))) {
 				t.Error("it left something behind")
+			}
+			if ok, err := m.CheckPage(tc.key, tc.value); !ok || !errors.Is(err, tc.want) {
+				t.Errorf("checked: %v, %v, want %v", ok, err, tc.want)
 			}
 		})
 	}

@@ -71,13 +71,21 @@ func (m *Model) label(head int) string { return m.name + "/" + m.heads[head].nam
 
 // fill decodes a page into the table. Nothing is changed when it fails.
 func (m *Model) fill(id uint32, value []byte, before func()) error {
-	head, page := (*weightPages)(m).split(id)
 	var image pageImage
-	if err := decodePage(&image, value, m.table.bits); err != nil {
-		return fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+	if err := m.decode(&image, id, value); err != nil {
+		return err
 	}
 	before()
+	head, page := (*weightPages)(m).split(id)
 	m.table.setPage(page, head, &image)
+	return nil
+}
+
+func (m *Model) decode(image *pageImage, id uint32, value []byte) error {
+	if err := decodePage(image, value, m.table.bits); err != nil {
+		head, page := (*weightPages)(m).split(id)
+		return fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+	}
 	return nil
 }
 
@@ -146,6 +154,17 @@ func (r *Restore) LoadPage(key, value []byte) (bool, error) {
 }
 
 var errTwice = errors.New("page loaded twice")
+
+// CheckPage says what LoadPage would of a page, without taking it over: false when it is not this model's. It may be
+// called beside the writer.
+func (m *Model) CheckPage(key, value []byte) (bool, error) {
+	id, ok, err := m.pageID(key)
+	if !ok || err != nil {
+		return ok, err
+	}
+	var image pageImage
+	return true, m.decode(&image, id, value)
+}
 
 // Finish blanks every page that was not loaded.
 func (r *Restore) Finish() {
