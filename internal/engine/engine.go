@@ -124,13 +124,15 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 // checkpoint. An error of the disk ends it too: what it had emitted of a checkpoint cannot be taken back. It is called
 // once.
 func (e *Engine) Run(ctx context.Context, src ingest.Source) error {
-	defer close(e.stopped)
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(e.queue)
 		return src.Run(running, e.progress.load(), e.queue)
 	})
-	g.Go(func() error { return e.write(running) })
+	g.Go(func() error {
+		defer close(e.stopped) // before the source has ended: it may be waiting for the writer
+		return e.write(running)
+	})
 	return g.Wait()
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"recsvc/internal/event"
+	"recsvc/internal/ingest"
 )
 
 func TestAfterTheEndCallersAreToldSo(t *testing.T) {
@@ -103,4 +104,27 @@ func TestAFailingSourceEndsTheEngineWithItsError(t *testing.T) {
 	if got := r.outcome().status; got.Applied == 0 {
 		t.Error("what came before was not applied")
 	}
+}
+
+// A source tells the engine of the log's partitions. It must not wait for a writer that is no more.
+func TestASourceThatSpeaksToAStoppedWriterEnds(t *testing.T) {
+	r := openRig(t, t.TempDir())
+	err := r.Run(t.Context(), sourceFunc(func(ctx context.Context, _ event.Cursor, out chan<- *ingest.Batch) error {
+		r.Expect([]int32{0})
+		out <- &ingest.Batch{Records: []event.Record{crash(0)}}
+		<-ctx.Done()
+		r.Expect([]int32{0, 1})
+		return ctx.Err()
+	}))
+	wantError(t, err, "unknown control record")
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type sourceFunc func(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error
+
+// Run implements ingest.Source.
+func (f sourceFunc) Run(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
+	return f(ctx, from, out)
 }
