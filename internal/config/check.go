@@ -99,10 +99,12 @@ func (k *checker) keys() {
 	for i, key := range k.c.Keys {
 		path := fmt.Sprintf("keys[%d]", i)
 		k.unique(path+".name", key.Name, names)
-		k.that(len(key.Key) >= minKeyChars, path+".key", "must have at least %d characters; openssl rand -hex 16 makes one", minKeyChars)
-		k.that(!secrets[key.Key], path+".key", "is the same as another key")
-		secrets[key.Key] = true
-		k.that(bearerText(key.Key), path+".key", "may hold letters, digits and - . _ ~ + / = only")
+		if key.Key != "" || key.KeyEnv == "" { // else its variable is not set, which has been said
+			k.that(len(key.Key) >= minKeyChars, path+".key", "must have at least %d characters; openssl rand -hex 16 makes one", minKeyChars)
+			k.that(!secrets[key.Key], path+".key", "is the same as another key")
+			k.that(bearerText(key.Key), path+".key", "may hold letters, digits and - . _ ~ + / = only")
+			secrets[key.Key] = true
+		}
 		k.that(len(key.Roles) > 0, path+".roles", "needs at least one of read, write, admin")
 		for j, r := range key.Roles {
 			k.word(fmt.Sprintf("%s.roles[%d]", path, j), r, roles)
