@@ -76,7 +76,24 @@ func (a *app) open() (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.snapshots.Close)
-	return a.openEngine()
+	if err := a.openEngine(); err != nil {
+		return err
+	}
+	return a.checkLog()
+}
+
+// checkLog refuses a log that lacks what the state has seen: the state would take the records that come next for those,
+// and skip them. No crash leads there, since no checkpoint covers what is not durable.
+func (a *app) checkLog() error {
+	if a.wal == nil {
+		return nil
+	}
+	if seen := a.engine.Applied().Offset(0); seen > a.wal.Next() {
+		return fmt.Errorf("the log in %s ends at record %d, and the state has seen those up to %d: part of the log is lost; "+
+			"bring it back, or move %s away to learn anew from what the log still has",
+			filepath.Join(a.config.Data, "log"), a.wal.Next(), seen, a.stateDir())
+	}
+	return nil
 }
 
 // openLog opens the embedded log, or reaches for Kafka.
