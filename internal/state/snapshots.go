@@ -149,7 +149,7 @@ func (s *Snapshots) writeContent(meta *SnapshotMeta, write func(w io.Writer) err
 	meta.Bytes, meta.SHA256 = count.n, got
 	meta.Created = meta.Created.UTC()
 	if meta.ID == "" {
-		meta.ID = meta.Created.Format("20060102T150405") + "-" + hex.EncodeToString(sum[:6])
+		meta.ID = meta.Created.Format("20060102T150405.000000") + "-" + hex.EncodeToString(sum[:6])
 	}
 	return temp, nil
 }

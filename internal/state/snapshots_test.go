@@ -44,7 +44,7 @@ func TestASnapshotComesBackAsItWasWritten(t *testing.T) {
 		meta.Metrics = json.RawMessage(`{"ctr": {"click": {"auc": 0.7}}}`)
 		return writing("weights")(w)
 	}))
-	if meta.Bytes != 7 || len(meta.SHA256) != 64 || !strings.HasPrefix(meta.ID, "20260102T030405-") {
+	if meta.Bytes != 7 || len(meta.SHA256) != 64 || !strings.HasPrefix(meta.ID, "20260102T030405.000000-") {
 		t.Errorf("described as %+v", meta)
 	}
 	s = openSnapshots(t, dir) // what is there must not be swept away
@@ -171,6 +171,16 @@ func TestAFailedSnapshotLeavesNothing(t *testing.T) {
 	}
 	if got := fileNames(t, dir); len(got) != 0 {
 		t.Errorf("left %v", got)
+	}
+}
+
+func TestTheSameModelMayBeKeptTwiceWithinASecond(t *testing.T) {
+	s := openSnapshots(t, t.TempDir())
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	one := create(t, s, SnapshotMeta{Created: now}, "weights")
+	two := create(t, s, SnapshotMeta{Created: now.Add(time.Millisecond)}, "weights")
+	if one.ID == two.ID || one.SHA256 != two.SHA256 {
+		t.Errorf("%+v and %+v", one, two)
 	}
 }
 
