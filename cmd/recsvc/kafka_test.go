@@ -53,6 +53,10 @@ func TestTheSameThroughKafka(t *testing.T) {
 		t.Errorf("after a click on %s the list %v became %v", clicked, itemsOf(first), itemsOf(second))
 	}
 
+	for after, want := range map[string]int{"2-1": 421, "0-0.7-3": 421, "0-0.1-0": 200} {
+		s.want(want, nil, "GET", "/v1/recommendations?dry_run=true&after="+after, "")
+	}
+
 	// Others write to the topic, too: good records and bad ones, told apart by nothing but their content.
 	produce("", "u1", `{"type":"click","user":"u1","item":"`+clicked+`","id":"c1"}`)
 	produce("", "u2", `{"type":"click","user":"u2","item":"`+clicked+`","id":"c1"}`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"recsvc/internal/api"
@@ -55,17 +56,28 @@ func (e *engineRoom) Applied() event.Cursor { return e.engine.Applied() }
 
 // Wait implements api.Engine.
 func (e *engineRoom) Wait(ctx context.Context, c event.Cursor) error {
-	if e.wal != nil {
-		for _, p := range c {
-			if p.Partition != 0 {
-				return api.ErrMisdirected
-			}
-			if p.Offset > e.wal.Next() {
-				return fmt.Errorf("%w: the cursor lies beyond the end of the log", api.ErrBadRequest)
-			}
+	for _, p := range c {
+		if !e.owns(p.Partition) {
+			return api.ErrMisdirected
+		}
+		if e.wal != nil && p.Offset > e.wal.Next() {
+			return fmt.Errorf("%w: the cursor lies beyond the end of the log", api.ErrBadRequest)
 		}
 	}
-	return e.engine.Wait(ctx, c)
+	err := e.engine.Wait(ctx, c)
+	if errors.Is(err, engine.ErrStopped) {
+		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	return err
+}
+
+// owns says whether this instance reads a partition of the log.
+func (e *engineRoom) owns(partition int32) bool {
+	if e.kafka == nil {
+		return partition == 0
+	}
+	s := e.kafka.Status()
+	return !s.Connected || slices.ContainsFunc(s.Partitions, func(p ingest.KafkaPartition) bool { return p.Partition == partition })
 }
 
 // Ready implements api.Engine.
