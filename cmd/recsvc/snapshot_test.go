@@ -64,6 +64,12 @@ func TestARestoreBringsThePredictionsBack(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	s.want(http.StatusOK, nil, "GET", "/admin/v1/snapshots/"+snap.ID, "")
+	s.want(http.StatusConflict, nil, "DELETE", "/admin/v1/snapshots/"+snap.ID, "") // the log needs it
+
+	var other api.Snapshot
+	s.want(http.StatusCreated, &other, "POST", "/admin/v1/snapshots", `{}`)
+	s.want(http.StatusNoContent, nil, "DELETE", "/admin/v1/snapshots/"+other.ID, "")
+	s.want(http.StatusNotFound, nil, "GET", "/admin/v1/snapshots/"+other.ID, "")
 	for path, status := range map[string]int{"/none/restore": 404, "/..%2fx/restore": 400} {
 		s.want(status, nil, "POST", "/admin/v1/snapshots"+path, "")
 	}

@@ -67,6 +67,14 @@ func TestAClickChangesTheNextList(t *testing.T) {
 	if hot := s.scores("u1", kin); hot[kin] <= warm[kin] {
 		t.Errorf("another click took the score of %s, its kin, from %v to %v", kin, warm[kin], hot[kin])
 	}
+	for family, want := range map[string]float64{
+		"recsvc_model_observations": 4, "recsvc_model_positives": 4, // over everything, and lately
+		"recsvc_ingest_events_total": 8,
+	} {
+		if got := s.metric(family, ""); got != want {
+			t.Errorf("%s is %v, want %v", family, got, want)
+		}
+	}
 	if skew := s.metric("recsvc_engine_serving_skew_total", ""); skew != 0 {
 		t.Errorf("%v served scores differ from those at capture", skew)
 	}
