@@ -314,14 +314,12 @@ func (s *Store) halfLife(window time.Duration) int {
 func (s *Store) Similar(dst []ScoredItem, ref ItemRef, n int) []ScoredItem {
 	it, start := s.items.at(ref), len(dst)
 	for _, e := range it.neighbours {
-		o := s.items.at(ItemRef(e >> 32))
-		if o.Available {
+		if o := s.items.at(ItemRef(e >> 32)); o.Available {
 			w := float64(math.Float32frombits(uint32(e)))
-			dst = append(dst, ScoredItem{o.Ref, min(1, w/math.Sqrt(max(1, it.positives*o.positives)))})
+			dst = insertBest(dst, start, n, ScoredItem{o.Ref, min(1, w/math.Sqrt(max(1, it.positives*o.positives)))})
 		}
 	}
-	slices.SortFunc(dst[start:], byScore)
-	return dst[:min(len(dst), start+n)]
+	return dst
 }
 
 // Newest appends the n available items created last, newest first. The score is the creation time in Unix nanoseconds.

@@ -443,6 +443,22 @@ func TestSmoothedValuesStayInTheirRange(t *testing.T) {
 	}
 }
 
+func TestInsertBestEqualsSortingAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for n := range 12 {
+		var all, best []ScoredItem
+		for i := range 40 {
+			e := ScoredItem{ItemRef(i), float64(rng.IntN(10))}
+			all = append(all, e)
+			best = insertBest(best, 0, n, e)
+		}
+		slices.SortFunc(all, byScore)
+		if !slices.Equal(best, all[:n]) {
+			t.Errorf("best %d: %v, want %v", n, best, all[:n])
+		}
+	}
+}
+
 func TestNewestFollowsTheCatalogue(t *testing.T) {
 	s := newStore(t)
 	for i := range 5 {

@@ -62,3 +62,21 @@ func (l *topList) has(ref ItemRef) bool {
 func (l *topList) remove(ref ItemRef) {
 	l.entries = slices.DeleteFunc(l.entries, func(e ScoredItem) bool { return e.Ref == ref })
 }
+
+// insertBest keeps dst[start:] the best n of all that were inserted, in order.
+func insertBest(dst []ScoredItem, start, n int, e ScoredItem) []ScoredItem {
+	i := len(dst)
+	switch {
+	case i-start < n:
+		dst = append(dst, e)
+	case n <= 0 || byScore(e, dst[i-1]) >= 0:
+		return dst
+	default:
+		i--
+	}
+	for ; i > start && byScore(e, dst[i-1]) < 0; i-- {
+		dst[i] = dst[i-1]
+	}
+	dst[i] = e
+	return dst
+}
