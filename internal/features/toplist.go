@@ -50,15 +50,6 @@ func (l *topList) raise(ref ItemRef, old, score float64) {
 	l.entries[i] = e
 }
 
-func (l *topList) has(ref ItemRef) bool {
-	for i := range l.entries {
-		if l.entries[i].Ref == ref {
-			return true
-		}
-	}
-	return false
-}
-
 func (l *topList) remove(ref ItemRef) {
 	l.entries = slices.DeleteFunc(l.entries, func(e ScoredItem) bool { return e.Ref == ref })
 }
