@@ -8,9 +8,11 @@ import (
 
 // kafkaPosition is where the source stands in one partition.
 type kafkaPosition struct {
-	next  int64                     // offset of the next record to deliver
-	end   int64                     // offset after the newest record, as told when the session began
-	claim sarama.ConsumerGroupClaim // of the present or last session; nil before the first
+	start   int64                     // where Run has begun
+	next    int64                     // offset of the next record to deliver
+	end     int64                     // offset after the newest record, as told when the session began
+	claim   sarama.ConsumerGroupClaim // of the present or last session; nil before the first
+	claimed bool                      // in the session that was set up last
 }
 
 // logEnd returns the offset after the newest record that the broker has told of.
@@ -35,16 +37,25 @@ func (s *KafkaSource) checkPartitions(n int) error {
 	return nil
 }
 
-// startAt returns where a partition goes on, oldest when it is new to us, and notes where the log ends.
+// unclaim forgets whose the partitions were: a session begins.
+func (s *KafkaSource) unclaim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.positions {
+		p.claimed = false
+	}
+}
+
+// startAt returns where a partition goes on, oldest when it is new to us, and notes that it is ours and where the log ends.
 func (s *KafkaSource) startAt(partition int32, oldest, end int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.positions[partition]
 	if p == nil {
-		p = &kafkaPosition{next: oldest}
+		p = &kafkaPosition{start: oldest, next: oldest}
 		s.positions[partition] = p
 	}
-	p.end = end
+	p.end, p.claimed = end, true
 	return p.next
 }
 

@@ -36,6 +36,7 @@ func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 		h.source.opts.Logger.Warn("another member of the consumer group has some of the partitions: this instance does not see their records",
 			zap.String("group", h.source.opts.Group), zap.Int("partitions", len(all)), zap.Int("ours", len(claims)))
 	}
+	h.source.unclaim()
 	for _, partition := range claims {
 		next, err := h.position(topic, partition)
 		if err != nil {

@@ -30,6 +30,8 @@ type KafkaSource struct {
 
 	mu        sync.Mutex
 	positions map[int32]*kafkaPosition
+	client    sarama.Client // of the membership; nil while there is none
+	asking    sync.WaitGroup
 	connected bool
 	lastErr   error
 }
@@ -37,8 +39,10 @@ type KafkaSource struct {
 // KafkaPartition is where a source stands in one partition.
 type KafkaPartition struct {
 	Partition int32
+	Start     int64 // offset of the first record of this Run
 	Next      int64 // offset of the next record to deliver
 	End       int64 // offset after the newest record that the broker has told of; Next when it has not
+	Claimed   bool  // ours in the present session with the group, or in the last one while there is none
 }
 
 // KafkaStatus is what a KafkaSource is doing at this moment.
@@ -76,7 +80,9 @@ func (s *KafkaSource) Status() KafkaStatus {
 	defer s.mu.Unlock()
 	st := KafkaStatus{Connected: s.connected, Err: s.lastErr}
 	for partition, p := range s.positions {
-		st.Partitions = append(st.Partitions, KafkaPartition{Partition: partition, Next: p.next, End: p.logEnd()})
+		st.Partitions = append(st.Partitions, KafkaPartition{
+			Partition: partition, Start: p.start, Next: p.next, End: p.logEnd(), Claimed: p.claimed,
+		})
 	}
 	slices.SortFunc(st.Partitions, func(a, b KafkaPartition) int { return int(a.Partition) - int(b.Partition) })
 	return st
@@ -116,7 +122,7 @@ func (s *KafkaSource) begin(from event.Cursor) {
 	defer s.mu.Unlock()
 	clear(s.positions)
 	for _, p := range from {
-		s.positions[p.Partition] = &kafkaPosition{next: p.Offset, end: p.Offset}
+		s.positions[p.Partition] = &kafkaPosition{start: p.Offset, next: p.Offset, end: p.Offset}
 	}
 }
 
@@ -134,7 +140,8 @@ func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *b
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, client.Close()) }()
+	defer func() { err = errors.Join(err, s.leave(client)) }()
+	s.join(client)
 	group, err := sarama.NewConsumerGroupFromClient(s.opts.Group, client)
 	if err != nil {
 		return err
