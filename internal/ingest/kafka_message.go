@@ -64,6 +64,8 @@ func (d *kafkaDecoder) record(msg *sarama.ConsumerMessage, rec *event.Record) er
 	return d.opts.Accept(rec)
 }
 
+// stamp gives the record its place and its receipt: the message's timestamp, which is the broker's with LogAppendTime and
+// the producer's otherwise (see checkTimestamps). Never this machine's clock: the same log must make the same state.
 func (d *kafkaDecoder) stamp(msg *sarama.ConsumerMessage, rec *event.Record) {
 	rec.Partition, rec.Offset = msg.Partition, msg.Offset
 	if !msg.Timestamp.IsZero() {

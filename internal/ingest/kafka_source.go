@@ -34,6 +34,8 @@ type KafkaSource struct {
 	asking    sync.WaitGroup
 	connected bool
 	lastErr   error
+
+	told bool // what was wrong with the topic's settings; Run's own
 }
 
 // KafkaPartition is where a source stands in one partition.
@@ -142,6 +144,7 @@ func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *b
 	}
 	defer func() { err = errors.Join(err, s.leave(client)) }()
 	s.join(client)
+	s.checkTimestamps(client)
 	group, err := sarama.NewConsumerGroupFromClient(s.opts.Group, client)
 	if err != nil {
 		return err
