@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"recsvc/internal/api"
@@ -54,37 +53,11 @@ type engineRoom struct{ *app }
 // Applied implements api.Engine.
 func (e *engineRoom) Applied() event.Cursor { return e.engine.Applied() }
 
-// Wait implements api.Engine.
-func (e *engineRoom) Wait(ctx context.Context, c event.Cursor) error {
-	for _, p := range c {
-		if !e.owns(p.Partition) {
-			return api.ErrMisdirected
-		}
-		if e.wal != nil && p.Offset > e.wal.Next() {
-			return fmt.Errorf("%w: the cursor lies beyond the end of the log", api.ErrBadRequest)
-		}
-	}
-	err := e.engine.Wait(ctx, c)
-	if errors.Is(err, engine.ErrStopped) {
-		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
-	}
-	return err
-}
-
-// owns says whether this instance reads a partition of the log.
-func (e *engineRoom) owns(partition int32) bool {
-	if e.kafka == nil {
-		return partition == 0
-	}
-	s := e.kafka.Status()
-	return !s.Connected || slices.ContainsFunc(s.Partitions, func(p ingest.KafkaPartition) bool { return p.Partition == partition })
-}
-
 // Ready implements api.Engine.
 func (e *engineRoom) Ready() error {
 	if e.kafka != nil {
-		if s := e.kafka.Status(); !s.Connected {
-			return fmt.Errorf("kafka: not connected: %w", errors.Join(s.Err))
+		if err := kafkaDown(e.kafka.Status()); err != nil {
+			return err
 		}
 	}
 	lag := e.lag()
