@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,49 +15,49 @@ import (
 const tickEvery = time.Second
 
 // tick lets time pass in a log in which nothing happens while something waits for it: a partition that stood still for a
-// second gets a record that says what time it is. A log that the engine still catches up with is not quiet.
+// second gets a record that says what time it is. One that the engine still catches up with is not quiet, and does not
+// keep the others from being so.
 func (a *app) tick(ctx context.Context) error {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
-	var last event.Cursor
+	var last map[int32]stand
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			status := a.engine.Status()
-			if status.Pending > 0 && a.lag() == 0 {
-				if err := a.tickQuiet(ctx, a.standing(status.Cursor), last, event.FromTime(now)); err != nil && ctx.Err() == nil {
+			stands, err := a.stands() // with Kafka out of reach: none
+			if err == nil && a.engine.Status().Pending > 0 {
+				err = a.tickAll(ctx, quiet(stands, last), event.FromTime(now))
+				if err != nil && ctx.Err() == nil {
 					a.log.Warn("a tick could not be logged", zap.Error(err))
 				}
 			}
-			last = a.standing(status.Cursor)
+			last = stands
 		}
 	}
 }
 
-// standing is where each partition of the log stands, those included in which nothing has happened yet.
-func (a *app) standing(cursor event.Cursor) event.Cursor {
-	if a.kafka != nil {
-		for _, p := range a.kafka.Status().Partitions {
-			cursor = cursor.Set(p.Partition, max(p.Next, cursor.Offset(p.Partition)))
+// quiet returns the partitions, ascending, that are applied to their end and have not moved since the last look.
+func quiet(stands, last map[int32]stand) (partitions []int32) {
+	for _, p := range slices.Sorted(maps.Keys(stands)) {
+		s := stands[p]
+		before, ok := last[p]
+		if ok && s.applied == s.end && s == before {
+			partitions = append(partitions, p)
 		}
 	}
-	return cursor
+	return partitions
 }
 
-// tickQuiet appends a tick to each partition that has not moved since the last look.
-func (a *app) tickQuiet(ctx context.Context, cursor, last event.Cursor, now event.Time) error {
-	var ticks []event.Record
-	for _, p := range cursor {
-		if last.Offset(p.Partition) == p.Offset {
-			ticks = append(ticks, event.Record{
-				Kind: event.KindTick, Partition: p.Partition, Received: now, Tick: &event.Tick{Time: now},
-			})
-		}
-	}
-	if len(ticks) == 0 {
+// tickAll appends a tick to each of the partitions.
+func (a *app) tickAll(ctx context.Context, partitions []int32, now event.Time) error {
+	if len(partitions) == 0 {
 		return nil
+	}
+	var ticks []event.Record
+	for _, p := range partitions {
+		ticks = append(ticks, event.Record{Kind: event.KindTick, Partition: p, Received: now, Tick: &event.Tick{Time: now}})
 	}
 	_, err := a.sink.Append(ctx, ticks)
 	return err
