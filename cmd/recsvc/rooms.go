@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"recsvc/internal/features"
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
-	"recsvc/internal/state"
 )
 
 // newIntake judges request bodies.
@@ -186,99 +183,4 @@ func (r *reader) User(id string, now event.Time) (api.UserView, error) {
 		view.Recent = append(view.Recent, recent)
 	}
 	return view, nil
-}
-
-// snapshotRoom shows the model snapshots to the API.
-type snapshotRoom struct{ *app }
-
-// List implements api.Snapshots.
-func (s *snapshotRoom) List(context.Context) ([]api.Snapshot, error) {
-	metas, err := s.snapshots.List()
-	out := make([]api.Snapshot, 0, len(metas))
-	for _, m := range metas {
-		out = append(out, apiSnapshot(m))
-	}
-	return out, err
-}
-
-// Create implements api.Snapshots.
-func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, error) {
-	meta := state.SnapshotMeta{Created: time.Now().UTC(), Note: note}
-	err := s.snapshots.Create(&meta, func(w io.Writer) error {
-		cursor, err := s.engine.WriteSnapshot(ctx, w)
-		if err != nil {
-			return err
-		}
-		meta.Cursor = cursor.String()
-		meta.Models = []string{modelAt(s.model, cursor)}
-		meta.Metrics, err = json.Marshal(s.headMetrics())
-		return err
-	})
-	return apiSnapshot(meta), err
-}
-
-func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {
-	heads := map[string]api.Metrics{}
-	for _, h := range s.model.Heads() {
-		heads[h.Name()] = apiMetrics(h.Validation().Total())
-	}
-	return map[string]map[string]api.Metrics{s.model.Name(): heads}
-}
-
-// Get implements api.Snapshots.
-func (s *snapshotRoom) Get(_ context.Context, id string) (api.Snapshot, error) {
-	meta, err := s.snapshots.Get(id)
-	return apiSnapshot(meta), snapshotError(err)
-}
-
-// Delete implements api.Snapshots.
-func (s *snapshotRoom) Delete(_ context.Context, id string) error {
-	if s.engine.Restored(id) {
-		return fmt.Errorf("%w: the log has rolled back to snapshot %q, and learning anew from the log would need it", api.ErrConflict, id)
-	}
-	return snapshotError(s.snapshots.Delete(id))
-}
-
-// Restore implements api.Snapshots: a control record goes into the log, and takes effect where it stands there.
-func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
-	meta, content, err := s.snapshots.Open(id)
-	if err != nil {
-		return "", snapshotError(err)
-	}
-	content.Close()
-	text := func(s string) event.Value { return event.Value{Kind: event.String, Str: s} }
-	cursor, err := s.sink.Append(ctx, []event.Record{{
-		Kind: event.KindControl, Received: event.FromTime(time.Now()),
-		Control: &event.Control{Type: engine.RestoreControl, Attrs: event.Attributes{
-			{Key: "sha256", Value: text(meta.SHA256)}, {Key: "snapshot", Value: text(id)},
-		}},
-	}})
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
-	}
-	if err := s.sink.Wait(ctx, cursor); err != nil {
-		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
-	}
-	if err := s.engine.Wait(ctx, cursor); err != nil {
-		return "", err
-	}
-	return modelAt(s.model, cursor), nil
-}
-
-func snapshotError(err error) error {
-	switch {
-	case errors.Is(err, state.ErrNotFound):
-		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
-	case errors.Is(err, state.ErrBadID):
-		return fmt.Errorf("%w: %w", api.ErrBadRequest, err)
-	}
-	return err
-}
-
-func apiSnapshot(m state.SnapshotMeta) api.Snapshot {
-	out := api.Snapshot{
-		ID: m.ID, Created: m.Created, Cursor: m.Cursor, Models: m.Models, Bytes: m.Bytes, SHA256: m.SHA256, Note: m.Note,
-	}
-	_ = json.Unmarshal(m.Metrics, &out.Metrics) // absent in one made elsewhere
-	return out
 }

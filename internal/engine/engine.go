@@ -100,7 +100,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 			heads, len(opts.Feedback.Heads), opts.Score)
 	}
 	e := &Engine{
-		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(),
+		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(opts.Registerer),
 		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
 		metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
 	}

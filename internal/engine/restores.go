@@ -3,18 +3,28 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"recsvc/internal/dirty"
 )
 
+// ErrRestored reports a snapshot that the log rolls back to.
+var ErrRestored = errors.New("the log rolls back to this snapshot, and learning anew from the log needs it")
+
 // restores remembers which snapshots the log has rolled back to: whoever makes the state anew from the log needs them
-// again. The writer adds; anyone may ask.
+// again. The writer adds; anyone may hold, release and delete.
 type restores struct {
-	mu  sync.Mutex
-	ids []string
-	set *dirty.Set
+	mu   sync.Mutex
+	ids  []string
+	held map[string]int // restores under way, and those that were ever let into the log by this process
+	set  *dirty.Set
+
+	done, passedOver prometheus.Counter
 }
 
 // restoreV1: version u8 | id. Key: prefix | number u32, big-endian.
@@ -25,8 +35,12 @@ const (
 
 var errRestores = errors.New("a remembered restore is of an unknown version")
 
-func newRestores() *restores {
-	r := &restores{}
+func newRestores(reg prometheus.Registerer) *restores {
+	n := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "recsvc_engine_restores_total",
+		Help: "Records of the log that roll the model back, by outcome: restored, or other_definitions, which were passed over.",
+	}, []string{"outcome"})
+	r := &restores{held: map[string]int{}, done: n.WithLabelValues("restored"), passedOver: n.WithLabelValues("other_definitions")}
 	r.set = dirty.NewSet(r)
 	return r
 }
@@ -40,11 +54,30 @@ func (r *restores) add(id string) {
 	}
 }
 
-// has reports whether the log has rolled back to the snapshot.
-func (r *restores) has(id string) bool {
+// hold keeps a snapshot from being deleted until as many calls of release.
+func (r *restores) hold(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Contains(r.ids, id)
+	r.held[id]++
+}
+
+func (r *restores) release(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[id]--; r.held[id] == 0 {
+		delete(r.held, id)
+	}
+}
+
+// unless calls fn if the snapshot is neither held nor one that the log has rolled back to, and lets nobody change that
+// meanwhile.
+func (r *restores) unless(id string, fn func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[id] > 0 || slices.Contains(r.ids, id) {
+		return fmt.Errorf("snapshot %q: %w", id, ErrRestored)
+	}
+	return fn()
 }
 
 // AppendKey implements dirty.Table.

@@ -2,18 +2,24 @@ package engine
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"recsvc/internal/event"
 )
 
-// The content of a model snapshot: magic, then for each page of weights that is not blank its key and value as they
-// stand in a checkpoint, each with its length as uvarint, then a length of 0. The description beside it holds the SHA-256.
-const snapshotMagic = "recsvc model 1\n"
+// The content of a model snapshot, version 2: the magic line, the 32 bytes of Options.Definitions that it was taken
+// under, then for each page of weights that is not blank its key and value as they stand in a checkpoint, each with its
+// length as uvarint, keys ascending, then a length of 0. The description beside it holds the SHA-256.
+const (
+	snapshotMagic   = "recsvc model "
+	snapshotVersion = "2\n"
+)
 
 // maxPage bounds what a length in a snapshot may ask for.
 const maxPage = 1 << 20
@@ -21,17 +27,15 @@ const maxPage = 1 << 20
 // ErrSnapshot reports a snapshot that cannot be restored.
 var ErrSnapshot = errors.New("unusable model snapshot")
 
-// RestoreControl is the type of the control record that rolls the model back to a snapshot.
-const RestoreControl = "restore"
-
 // WriteSnapshot writes the model's weights as of a place in the log that it returns. The writer goes on meanwhile: the
-// pages are read from a checkpoint made for the purpose.
+// pages are read from a checkpoint, which is no older than the call.
 func (e *Engine) WriteSnapshot(ctx context.Context, w io.Writer) (event.Cursor, error) {
 	if _, err := e.Checkpoint(ctx); err != nil {
 		return nil, err
 	}
 	buf := bufio.NewWriterSize(w, 1<<20)
-	buf.WriteString(snapshotMagic)
+	buf.WriteString(snapshotMagic + snapshotVersion)
+	buf.Write(e.opts.Definitions[:])
 	meta, err := e.State.Pages([]byte{'w'}, func(key, value []byte) error {
 		writeBlock(buf, key)
 		return writeBlock(buf, value)
@@ -46,71 +50,76 @@ func writeBlock(w *bufio.Writer, b []byte) error {
 	return err // a bufio.Writer keeps its first error
 }
 
-// readBlock returns nil at the end.
-func readBlock(r *bufio.Reader) ([]byte, error) {
-	n, err := binary.ReadUvarint(r)
-	if err != nil || n > maxPage {
-		return nil, fmt.Errorf("%w: bad length: %w", ErrSnapshot, err)
+// readSnapshot hands the pages of a snapshot that was taken under the given definitions to page, which says whether it
+// knows the page, and must not keep it. Its errors are ErrSnapshot, wrapped.
+func readSnapshot(content io.Reader, definitions [32]byte, page func(key, value []byte) (bool, error)) error {
+	in := bufio.NewReaderSize(content, 1<<20)
+	if err := readSnapshotHead(in, definitions); err != nil {
+		return err
 	}
-	if n == 0 {
-		return nil, nil
+	var key, value, last []byte
+	for {
+		var err error
+		if key, err = readBlock(in, key); err != nil {
+			return err
+		}
+		if len(key) == 0 {
+			break
+		}
+		if bytes.Compare(key, last) <= 0 {
+			return fmt.Errorf("%w: page %x follows page %x", ErrSnapshot, key, last)
+		}
+		if value, err = readBlock(in, value); err != nil {
+			return err
+		}
+		ok, err := page(key, value)
+		if err != nil {
+			return fmt.Errorf("%w: page %x: %w", ErrSnapshot, key, err)
+		}
+		if !ok {
+			return fmt.Errorf("%w: page %x belongs to no head of this model", ErrSnapshot, key)
+		}
+		last = append(last[:0], key...)
 	}
-	b := make([]byte, n)
-	_, err = io.ReadFull(r, b)
-	return b, err
-}
-
-// applyControl takes a control record. An unknown one was written by a newer version: going on without it would make
-// another state than the log says.
-func (e *Engine) applyControl(r *event.Record) error {
-	c := r.Control
-	if c.Type != RestoreControl {
-		return fmt.Errorf("unknown control record %q: it was written by a newer recsvc", c.Type)
+	if _, err := in.ReadByte(); err != io.EOF {
+		return fmt.Errorf("%w: it goes on behind its end", ErrSnapshot)
 	}
-	id, _ := c.Attrs.Get("snapshot")
-	sum, _ := c.Attrs.Get("sha256")
-	if err := e.restore(id.Str, sum.Str); err != nil {
-		return fmt.Errorf("restore snapshot %q: %w", id.Str, err)
-	}
-	e.restores.add(id.Str)
-	e.count(applied)
 	return nil
 }
 
-// Restored reports whether the log has rolled back to a snapshot: making the state anew from the log needs it.
-func (e *Engine) Restored(id string) bool { return e.restores.has(id) }
-
-// restore replaces the weights. The whole blob is checked before the first weight changes.
-func (e *Engine) restore(id, sum string) error {
-	if e.opts.Snapshots == nil {
-		return errors.New("no snapshots are configured")
-	}
-	meta, content, err := e.opts.Snapshots.Open(id)
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	if meta.SHA256 != sum {
-		return fmt.Errorf("%w: its SHA-256 is %s, the log names %s", ErrSnapshot, meta.SHA256, sum)
-	}
-	in := bufio.NewReaderSize(content, 1<<20)
-	magic := make([]byte, len(snapshotMagic))
-	if _, err := io.ReadFull(in, magic); err != nil || string(magic) != snapshotMagic {
+func readSnapshotHead(in io.Reader, definitions [32]byte) error {
+	head := make([]byte, len(snapshotMagic)+len(snapshotVersion)+len(definitions))
+	n, _ := io.ReadFull(in, head)
+	rest, ok := strings.CutPrefix(string(head[:n]), snapshotMagic)
+	if !ok {
 		return fmt.Errorf("%w: it does not begin as one", ErrSnapshot)
 	}
-	restoring := e.Model.Restore()
-	defer restoring.Finish()
-	for {
-		key, err := readBlock(in)
-		if err != nil || key == nil {
-			return err
-		}
-		value, err := readBlock(in)
-		if err != nil {
-			return err
-		}
-		if _, err := restoring.LoadPage(key, value); err != nil {
-			return fmt.Errorf("%w: page %x: %w", ErrSnapshot, key, err)
-		}
+	rest, ok = strings.CutPrefix(rest, snapshotVersion)
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: its version is %.1q, this recsvc reads %.1q", ErrSnapshot, rest, snapshotVersion)
+	case len(rest) < len(definitions):
+		return fmt.Errorf("%w: it ends within its head", ErrSnapshot)
+	case rest != string(definitions[:]):
+		return fmt.Errorf("%w: it was taken under other definitions of features or heads", ErrSnapshot)
 	}
+	return nil
+}
+
+// readBlock reads a block into buf, or into a larger one. An empty block is the end.
+func readBlock(r *bufio.Reader, buf []byte) ([]byte, error) {
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: a length: %w", ErrSnapshot, err)
+	}
+	if n > maxPage {
+		return nil, fmt.Errorf("%w: a length of %d bytes, more than %d", ErrSnapshot, n, maxPage)
+	}
+	if uint64(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	if _, err := io.ReadFull(r, buf[:n]); err != nil {
+		return nil, fmt.Errorf("%w: a block of %d bytes: %w", ErrSnapshot, n, err)
+	}
+	return buf[:n], nil
 }

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"recsvc/internal/api"
+	"recsvc/internal/engine"
+	"recsvc/internal/event"
+	"recsvc/internal/state"
+)
+
+// snapshotRoom shows the model snapshots to the API.
+type snapshotRoom struct{ *app }
+
+// List implements api.Snapshots.
+func (s *snapshotRoom) List(context.Context) ([]api.Snapshot, error) {
+	metas, err := s.snapshots.List()
+	out := make([]api.Snapshot, 0, len(metas))
+	for _, m := range metas {
+		out = append(out, apiSnapshot(m))
+	}
+	return out, err
+}
+
+// Create implements api.Snapshots.
+func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, error) {
+	meta := state.SnapshotMeta{Created: time.Now().UTC(), Note: note}
+	err := s.snapshots.Create(&meta, func(w io.Writer) error {
+		cursor, err := s.engine.WriteSnapshot(ctx, w)
+		if err != nil {
+			return err
+		}
+		meta.Cursor = cursor.String()
+		meta.Models = []string{modelAt(s.model, cursor)}
+		meta.Metrics, err = json.Marshal(s.headMetrics())
+		return err
+	})
+	return apiSnapshot(meta), err
+}
+
+func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {
+	heads := map[string]api.Metrics{}
+	for _, h := range s.model.Heads() {
+		heads[h.Name()] = apiMetrics(h.Validation().Total())
+	}
+	return map[string]map[string]api.Metrics{s.model.Name(): heads}
+}
+
+// Get implements api.Snapshots.
+func (s *snapshotRoom) Get(_ context.Context, id string) (api.Snapshot, error) {
+	meta, err := s.snapshots.Get(id)
+	return apiSnapshot(meta), snapshotError(err)
+}
+
+// Delete implements api.Snapshots. What the log says of a snapshot is known when all of it is applied.
+func (s *snapshotRoom) Delete(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.RequestDeadline)
+	defer cancel()
+	if err := s.settled(ctx); err != nil {
+		return fmt.Errorf("%w: a record that rolls back to snapshot %q may be among those not applied yet: %w", api.ErrConflict, id, err)
+	}
+	return snapshotError(s.engine.DeleteSnapshot(id))
+}
+
+// settled returns when the engine has applied what the log holds at this moment, or why it has not.
+func (a *app) settled(ctx context.Context) error {
+	stands, err := a.stands()
+	if err != nil {
+		return err
+	}
+	var end event.Cursor
+	for partition, s := range stands {
+		if s.applied < s.end {
+			end = end.Set(partition, s.end)
+		}
+	}
+	if err := a.engine.Wait(ctx, end); err != nil {
+		return fmt.Errorf("the log ends at %s, %s is applied: %w", end, a.engine.Applied(), err)
+	}
+	return nil
+}
+
+// Restore implements api.Snapshots: a control record goes into the log, and takes effect where it stands there.
+func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
+	control, err := s.engine.BeginRestore(id)
+	if errors.Is(err, state.ErrCorrupt) {
+		return "", fmt.Errorf("%w: %w", api.ErrConflict, err)
+	}
+	if err != nil {
+		return "", snapshotError(err)
+	}
+	cursor, err := s.sink.Append(ctx, []event.Record{
+		{Kind: event.KindControl, Received: event.FromTime(time.Now()), Control: control},
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if err := s.sink.Wait(ctx, cursor); err != nil {
+		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if err := s.engine.Wait(ctx, cursor); err != nil {
+		return "", err
+	}
+	return modelAt(s.model, cursor), nil
+}
+
+func snapshotError(err error) error {
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return fmt.Errorf("%w: %w", api.ErrNotFound, err)
+	case errors.Is(err, state.ErrBadID):
+		return fmt.Errorf("%w: %w", api.ErrBadRequest, err)
+	case errors.Is(err, engine.ErrSnapshot), errors.Is(err, engine.ErrRestored):
+		return fmt.Errorf("%w: %w", api.ErrConflict, err)
+	}
+	return err
+}
+
+func apiSnapshot(m state.SnapshotMeta) api.Snapshot {
+	out := api.Snapshot{
+		ID: m.ID, Created: m.Created, Cursor: m.Cursor, Models: m.Models, Bytes: m.Bytes, SHA256: m.SHA256, Note: m.Note,
+	}
+	_ = json.Unmarshal(m.Metrics, &out.Metrics) // absent in one made elsewhere
+	return out
+}
