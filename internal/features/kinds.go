@@ -38,7 +38,7 @@ var forms = map[string]func(float64) float64{
 }
 
 // signedLog is ln(1+|x|) with the sign of x.
-func signedLog(x float64) float64 { return math.Copysign(math.Log1p(math.Abs(x)), x) }
+func signedLog(x float64) float64 { return math.Copysign(fastLog(1+math.Abs(x)), x) }
 
 // windowed is what count, sum, mean and rate share: a scope, an accumulator and its cell.
 func (c *compiler) windowed(d *Definition, f *feature, lanes int, what string, enter func(scope, offset int, acc accumulator)) error {
@@ -143,7 +143,7 @@ func ratio(x float64) float64 { return x }
 // logOdds is ln(x/(1−x)), bounded to about ±9.2 because a numerator can outrun its denominator.
 func logOdds(x float64) float64 {
 	x = min(max(x, 1e-4), 1-1e-4)
-	return math.Log(x / (1 - x))
+	return fastLog(x / (1 - x))
 }
 
 func compileLast(c *compiler, d *Definition, f *feature) error {

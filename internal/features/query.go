@@ -42,6 +42,7 @@ type Query struct {
 	fresh   bool     // the shared part is computed
 	trace   []uint16 // feature of each slot emitted last, when tracing
 	traced  bool
+	memo    [memoSize]memo
 	seen    uint64 // the store's version when the rows were found
 }
 
@@ -248,7 +249,19 @@ func (q *Query) find(i int) []uint64 {
 	if key == 0 {
 		return nil
 	}
-	row, number := q.store.groups.find(key)
-	q.groups[i] = number
-	return row
+	m := &q.memo[(key^uint64(i))%memoSize]
+	if m.key != key || m.row == nil {
+		m.key = key
+		m.row, m.number = q.store.groups.find(key)
+	}
+	q.groups[i] = m.number
+	return m.row
+}
+
+// memoSize is how many rows of groups a query remembers. Rows of groups stay where they are for ever.
+const memoSize = 256
+
+type memo struct {
+	key uint64
+	groupRow
 }
