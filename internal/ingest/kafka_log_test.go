@@ -24,7 +24,11 @@ func everyKind() []event.Record {
 		{Kind: event.KindServed, Served: &event.Served{Request: "r1", User: "u1", Scene: "home", Time: ts, Model: "ctr@1",
 			Items: []event.ServedItem{{Item: "i1", Score: 0.1, Propensity: 0.9}}}},
 		{Kind: event.KindServed, Served: &event.Served{Request: "r2", Time: ts}},
-		{Kind: event.KindControl, Control: &event.Control{Type: "restore"}},
+		{Kind: event.KindControl, Control: &event.Control{Type: event.RestoreControl, Attrs: event.Attributes{
+			{Key: "definitions", Value: event.Value{Kind: event.String, Str: "00"}},
+			{Key: "sha256", Value: event.Value{Kind: event.String, Str: "ab"}},
+			{Key: "snapshot", Value: event.Value{Kind: event.String, Str: "s1"}},
+		}}},
 		{Kind: event.KindTick, Tick: &event.Tick{Time: ts}},
 		{Kind: event.KindDeadLetter, DeadLetter: &event.DeadLetter{Source: "http", Reason: "bad_json", Detail: "no", Place: "/v1/events[3]", Bytes: []byte("{\xff"), Size: 2}},
 	}

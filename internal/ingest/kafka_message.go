@@ -61,6 +61,13 @@ func (d *kafkaDecoder) record(msg *sarama.ConsumerMessage, rec *event.Record) er
 	if err := d.json.DecodeJSON(kind, msg.Value, rec); err != nil {
 		return err
 	}
+	if rec.Kind == event.KindControl {
+		// Anyone who may produce can write one. In the embedded log, which the server alone writes, one that it does not
+		// know stops it; here that would be in everyone's power.
+		if err := rec.Control.Check(); err != nil {
+			return err
+		}
+	}
 	return d.opts.Accept(rec)
 }
 

@@ -187,12 +187,15 @@ func TestKafkaTurnsPoisonIntoDeadLettersInPlace(t *testing.T) {
 			{"", `{"type":"forbidden","user":"u1","item":"i1"}`, "forbidden_type"},
 			{"", `"` + strings.Repeat("x", 5000) + `"`, event.ReasonTooLarge},
 			{"tick", `{"ts":"2026-01-02T03:04:05Z"}`, ""},
+			{"control", `{"type":"shutdown"}`, event.ReasonUnknownControl},
+			{"control", `{"type":"restore","attributes":{"snapshot":"s1"}}`, event.ReasonMissingField},
+			{"control", `{"type":"restore","attributes":{"definitions":"00","sha256":"ab","snapshot":"s1"}}`, ""},
 		} {
 			produce(t, o, m.kind, m.value)
 		}
 		r := runKafka(t, o, nil)
 		want := []string{"event", event.ReasonBadJSON, event.ReasonWrongType, "item", reasonUnknownKind, reasonEmptyMessage,
-			"forbidden_type", event.ReasonTooLarge, "tick"}
+			"forbidden_type", event.ReasonTooLarge, "tick", event.ReasonUnknownControl, event.ReasonMissingField, "control"}
 		for i, rec := range r.take(len(want)) {
 			got := rec.Kind.String()
 			if rec.Kind == event.KindDeadLetter {
