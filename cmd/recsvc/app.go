@@ -42,6 +42,7 @@ type app struct {
 	model     *model.Model
 	letters   *ingest.DeadLetters
 	engine    *engine.Engine
+	weights   weightCount
 
 	closers []func() error // in the order of opening
 }

@@ -13,26 +13,26 @@ const marker = "RECSVC"
 // markerText is the marker's content: the version of the directory's layout.
 const markerText = "recsvc data directory, layout 1\n"
 
-// prepareData makes a data directory, or checks that one that holds something is ours. used says that it was used before.
-func prepareData(dir string) (used bool, err error) {
+// prepareData makes a data directory, or checks that one that holds something is ours.
+func prepareData(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return false, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return false, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	}
 	path := filepath.Join(dir, marker)
 	text, err := os.ReadFile(path)
 	switch {
 	case err == nil && string(text) == markerText:
-		return true, nil
+		return nil
 	case err == nil:
-		return false, fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc", dir, marker, text)
+		return fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc", dir, marker, text)
 	case !errors.Is(err, os.ErrNotExist):
-		return false, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	case len(entries) > 0:
-		return false, fmt.Errorf("data directory %s is not empty and not recsvc's own: name an empty one", dir)
+		return fmt.Errorf("data directory %s is not empty and not recsvc's own: name an empty one", dir)
 	}
-	return false, os.WriteFile(path, []byte(markerText), 0o644)
+	return os.WriteFile(path, []byte(markerText), 0o644)
 }

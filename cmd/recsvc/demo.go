@@ -46,20 +46,19 @@ func demo(ctx context.Context, args []string, std stdio) error {
 		}
 		defer os.RemoveAll(c.Data)
 	}
-	used, err := prepareData(c.Data)
-	if err != nil {
+	if err := prepareData(c.Data); err != nil {
 		return err
 	}
-	return runDemo(ctx, c, used, std)
+	return runDemo(ctx, c, std)
 }
 
-func runDemo(ctx context.Context, c *config.Config, used bool, std stdio) error {
+func runDemo(ctx context.Context, c *config.Config, std stdio) error {
 	log, err := newLogger("warn", std.err)
 	if err != nil {
 		return err
 	}
 	d := &demoRun{config: c, out: std.out, bar: newProgress(std.err, false)}
-	if !used {
+	if _, err := os.Stat(d.mark()); err != nil {
 		if err := d.unpack(); err != nil {
 			return err
 		}
@@ -84,6 +83,10 @@ type demoRun struct {
 	bar    *bar
 	dir    string // of the unpacked slice; empty: there is nothing to load
 }
+
+// mark is the file that says that the slice is in the log, whole. Loading that was interrupted is done again: what is in
+// already is known by its ids.
+func (d *demoRun) mark() string { return filepath.Join(d.config.Data, "DEMO") }
 
 // unpack puts the slice where a source of files can read it.
 func (d *demoRun) unpack() (err error) {
@@ -155,7 +158,10 @@ func (d *demoRun) load(ctx context.Context) error {
 	d.bar.done()
 	d.show(events)
 	fmt.Fprintf(d.out, "\n%d records learned in %.1f s\n", events, time.Since(start).Seconds())
-	return d.server.sink.Wait(ctx, cursor)
+	if err := d.server.sink.Wait(ctx, cursor); err != nil {
+		return err
+	}
+	return os.WriteFile(d.mark(), []byte("the demo's slice is in the log\n"), 0o644)
 }
 
 // demoStep is the number of records between two lines of metrics.

@@ -256,7 +256,7 @@ type inProcess struct {
 func startServer(t *testing.T, text, data string) *inProcess {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
-	if _, err := prepareData(data); err != nil {
+	if err := prepareData(data); err != nil {
 		t.Fatal(err)
 	}
 	s, err := openServer(readConfig(t, text, data), zap.New(core), nil)

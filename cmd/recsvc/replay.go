@@ -67,12 +67,8 @@ func replayInto(ctx context.Context, c *config.Config, f replayFlags, std stdio)
 		defer os.RemoveAll(dir)
 		c.Data = dir
 	}
-	used, err := prepareData(c.Data)
-	if err != nil {
+	if err := prepareData(c.Data); err != nil {
 		return err
-	}
-	if used && !f.append {
-		return fmt.Errorf("data directory %s was used before: give -append to go on with it, or name an empty one", c.Data)
 	}
 	log, err := newLogger("warn", std.err)
 	if err != nil {
@@ -95,6 +91,9 @@ func replayFiles(ctx context.Context, c *config.Config, f replayFlags, log *zap.
 		return nil, err
 	}
 	defer func() { err = joinClose(err, a) }()
+	if a.wal.Next() > 0 && !f.append {
+		return nil, fmt.Errorf("data directory %s was used before: give -append to go on with it, or name an empty one", c.Data)
+	}
 	bar := newProgress(std.err, f.json)
 	files, err := ingest.NewFiles(a.validator, ingest.FilesOptions{
 		Items: f.items, Users: f.users, Events: f.from, MaxRecordBytes: int(c.Limits.RecordBytes),
@@ -109,6 +108,9 @@ func replayFiles(ctx context.Context, c *config.Config, f replayFlags, log *zap.
 		return nil, err
 	}
 	bar.done()
+	if last, ok := a.engine.LastCheckpoint(); !ok || !last.Cursor.Covers(a.engine.Applied()) {
+		return nil, fmt.Errorf("the last checkpoint was not written: is the disk of %s full?", c.Data)
+	}
 	return newReport(a, before, src, time.Since(start)), nil
 }
 

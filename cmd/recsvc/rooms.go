@@ -30,20 +30,6 @@ func (a *app) lag() int64 {
 	return a.wal.Next() - a.engine.Applied().Offset(0)
 }
 
-// gate holds writers back while the engine is behind or the disk is full.
-type gate struct{ *app }
-
-// Admit implements api.Gate.
-func (g *gate) Admit() (time.Duration, error) {
-	if err := g.state.Room(); err != nil {
-		return 0, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
-	}
-	if g.lag() > g.config.Limits.PendingRecords {
-		return time.Second, nil
-	}
-	return 0, nil
-}
-
 // engineRoom shows the engine to the API.
 type engineRoom struct{ *app }
 
@@ -129,9 +115,8 @@ func (a *app) modelStatus() api.ModelStatus {
 	for _, h := range a.model.Heads() {
 		window := apiMetrics(h.Validation().Recent())
 		m.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window}
-		nonZero, _ := h.Weights()
-		m.Weights += int64(nonZero)
 	}
+	m.Weights = a.weights.of(a.model)
 	return m
 }
 

@@ -40,7 +40,7 @@ func serve(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	if _, err := prepareData(c.Data); err != nil {
+	if err := prepareData(c.Data); err != nil {
 		return err
 	}
 	s, err := openServer(c, log, nil)

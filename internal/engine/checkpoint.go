@@ -167,9 +167,12 @@ func (e *Engine) end(err error) error {
 	if err != nil {
 		return fmt.Errorf("the state on disk can no longer be brought up to date; restart the server: %w", err)
 	}
-	if len(next) > 0 {
-		e.begin(next[0])
-		e.cut.waiting = append(e.cut.waiting, next[1:]...)
+	for _, w := range next {
+		if e.cut.checkpoint == nil {
+			e.begin(w)
+		} else {
+			e.cut.waiting = append(e.cut.waiting, w)
+		}
 	}
 	return nil
 }
