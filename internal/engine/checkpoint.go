@@ -52,13 +52,23 @@ var always = func() chan struct{} {
 	return c
 }()
 
-// more is ready while entries are left to encode.
+// more is ready while entries are left to encode and the disk keeps up.
 func (c *cutting) more() <-chan struct{} {
-	if c.checkpoint != nil && c.done == nil {
+	if c.flushing() && !c.checkpoint.Crowded() {
 		return always
 	}
 	return nil
 }
+
+// later is ready in a moment, when entries are left to encode and the disk does not keep up.
+func (c *cutting) later() <-chan time.Time {
+	if c.flushing() && c.checkpoint.Crowded() {
+		return time.After(2 * time.Millisecond)
+	}
+	return nil
+}
+
+func (c *cutting) flushing() bool { return c.checkpoint != nil && c.done == nil }
 
 // written is ready when the checkpoint is durable, or has failed.
 func (c *cutting) written() <-chan error { return c.done }
@@ -105,10 +115,17 @@ func (e *Engine) changed() bool {
 	return false
 }
 
+// flushBeside does a little of the flush after a record, unless the disk is behind: records do not wait for it.
+func (e *Engine) flushBeside() {
+	if e.cut.flushing() && !e.cut.checkpoint.Crowded() {
+		e.flush(flushBetween)
+	}
+}
+
 // flush encodes up to n entries of the cut in progress; the last ones send the checkpoint on its way.
 func (e *Engine) flush(n int) {
 	c := &e.cut
-	if c.checkpoint == nil || c.done != nil {
+	if !c.flushing() {
 		return
 	}
 	for c.set < len(e.sets) {

@@ -159,6 +159,7 @@ func (e *Engine) write(ctx context.Context) error {
 			}
 		case <-e.cut.more(): // nothing else to do: get on with the cut
 			e.flush(flushIdle)
+		case <-e.cut.later(): // look again
 		}
 	}
 }
@@ -184,7 +185,7 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
 		}
 		e.place = e.place.Set(r.Partition, r.Offset+1)
-		e.flush(flushBetween)
+		e.flushBeside()
 		if i%publishEvery == publishEvery-1 {
 			e.publish()
 		}

@@ -83,6 +83,10 @@ func (c *Checkpoint) Put(key, value []byte, sum dirty.Sum) {
 	c.entries++
 }
 
+// Crowded reports whether more than half of what may wait for the disk does. Who has better things to do puts less, or
+// nothing, until it is over; Put itself waits only when all of it is taken.
+func (c *Checkpoint) Crowded() bool { return len(c.full) > cap(c.full)/2 }
+
 func (c *Checkpoint) handOver() {
 	if c.block != nil {
 		c.full <- c.block
