@@ -6,19 +6,25 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// peakMemory is the greatest resident set of this process so far, in bytes; 0 where the system does not tell.
+// peakMemory is the greatest resident set of this process so far, in bytes; 0 where the system does not tell. (What
+// getrusage tells counts the process that started this one as well.)
 func peakMemory() int64 {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return u.Maxrss * 1024 // Linux counts in KiB
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // residentMemory is the present resident set in bytes; 0 where the system does not tell.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-const good = `{"events": 10, "seconds": 1.5, "events_per_second": 6.7, "digest": "abc",
+const good = `{"events": 10, "seconds": 1.5, "events_per_second": 6.7, "peak_memory_bytes": 1000, "digest": "abc",
 	"heads": {"click": {"n": 4, "auc": 0.74, "logloss": 0.59}}}`
 
 func TestTwoReportsMustAgreeAndReachTheFloors(t *testing.T) {
