@@ -30,6 +30,7 @@ type closedLoad struct {
 	check  func(body []byte) bool // nil: every body is fine
 	limit  int64                  // requests in all; 0: any number
 	ahead  int                    // requests of a connection that the engine may not have applied yet; 0: any number
+	every  time.Duration          // between two requests of a connection; 0: at once
 }
 
 // run loads the server for as long as asked, or until the limit is reached.
@@ -74,7 +75,11 @@ func (w *closedWorker) run(ctx context.Context, c closedLoad, addr string, start
 	}
 	defer conn.close()
 	var request []byte
+	due := time.Now()
 	for ctx.Err() == nil {
+		if due = due.Add(c.every); c.every > 0 {
+			time.Sleep(time.Until(due)) // a late one is sent at once, and those after it until it is made good
+		}
 		if c.limit > 0 && started.Add(1) > c.limit {
 			return
 		}
