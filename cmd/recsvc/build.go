@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"recsvc/internal/config"
 	"recsvc/internal/features"
@@ -87,12 +88,7 @@ func scenes(c *config.Config) []rank.Scene {
 		}
 		out = append(out, scene)
 	}
-	slices.SortFunc(out, func(a, b rank.Scene) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b rank.Scene) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

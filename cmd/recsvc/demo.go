@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"embed"
-
 	"fmt"
 	"io"
 	"io/fs"
