@@ -10,6 +10,9 @@
 // hash128(key, value), mod 2^128, together with their number. The order of the entries has no effect on it, and
 // an entry is taken out of it as cheaply as put in.
 //
+// An entry that is in a committed checkpoint just as it is ([Set.Clean]) may leave memory ([Set.Evict]) and be read back
+// ([Set.Revive]). A checkpoint that fails is undone by [Set.Abandon]: what it held is dirty again.
+//
 // Memory: 20 bytes for each id up to the greatest one seen, 4 for each dirty entry, and the keys removed
 // since the last cut.
 package dirty
