@@ -1,16 +1,27 @@
 package event
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
-// RestoreControl is the type of the control record that rolls the model back to a snapshot. Its parameters, all texts:
-// snapshot, the id; sha256, of the content; definitions, of the features and heads that it was taken under.
-const RestoreControl = "restore"
+const (
+	// RestoreControl is the type of the control record that rolls the model back to a snapshot. Its parameters, all texts:
+	// snapshot, the id; sha256, of the content; definitions, of the features and heads that it was taken under.
+	RestoreControl = "restore"
+
+	// PurgeControl is the type of the control record that lets dead letters go: see Purge.
+	PurgeControl = "purge_dead_letters"
+)
 
 // ReasonUnknownControl refuses a control record of a type that this version does not know.
 const ReasonUnknownControl = "unknown_control"
 
 // controls are the types of control records and the texts that each of them must have.
-var controls = map[string][]string{RestoreControl: {"snapshot", "sha256", "definitions"}}
+var controls = map[string][]string{
+	RestoreControl: {"snapshot", "sha256", "definitions"},
+	PurgeControl:   nil,
+}
 
 // Check returns an error, with the place and the reason, when c is of a type that this version does not know, or lacks
 // what its type needs.
@@ -24,6 +35,10 @@ func (c *Control) Check() error {
 			return &Error{Reason: ReasonMissingField, Pointer: "/attributes/" + name, Detail: "must be a text"}
 		}
 	}
+	if c.Type == PurgeControl {
+		_, err := c.Purge()
+		return err
+	}
 	return nil
 }
 
@@ -33,4 +48,58 @@ func (c *Control) Text(name string) string {
 		return v.Str
 	}
 	return ""
+}
+
+// MaxPurged is how many letters one Purge may name.
+const MaxPurged = 1000
+
+// Purge names dead letters of the partition in which its control record stands: the record comes after them there, however
+// the partitions are interleaved. Its parameters: letters, a list of offsets in decimal; or else before, an offset in
+// decimal.
+type Purge struct {
+	Offsets []int64 // of the letters, 1 to MaxPurged
+	Before  int64   // without Offsets: every letter with a lower offset
+}
+
+// Control returns the content of the control record.
+func (p Purge) Control() *Control {
+	param := Attribute{Key: "before", Value: Value{Kind: String, Str: strconv.FormatInt(p.Before, 10)}}
+	if len(p.Offsets) > 0 {
+		param = Attribute{Key: "letters", Value: Value{Kind: List}}
+		for _, offset := range p.Offsets {
+			param.Value.List = append(param.Value.List, strconv.FormatInt(offset, 10))
+		}
+	}
+	return &Control{Type: PurgeControl, Attrs: Attributes{param}}
+}
+
+// Purge reads the parameters of a PurgeControl.
+func (c *Control) Purge() (p Purge, err error) {
+	letters, some := c.Attrs.Get("letters")
+	if _, all := c.Attrs.Get("before"); some == all {
+		return p, &Error{Reason: ReasonMissingField, Pointer: "/attributes", Detail: "must hold either letters or before"}
+	}
+	if !some {
+		p.Before, err = parseOffset("before", c.Text("before"))
+		return p, err
+	}
+	if n := len(letters.List); n < 1 || n > MaxPurged {
+		return p, &Error{Reason: ReasonOutOfRange, Pointer: "/attributes/letters", Detail: fmt.Sprintf("must be a list of 1 to %d offsets", MaxPurged)}
+	}
+	for _, text := range letters.List {
+		offset, err := parseOffset("letters", text)
+		if err != nil {
+			return Purge{}, err
+		}
+		p.Offsets = append(p.Offsets, offset)
+	}
+	return p, nil
+}
+
+func parseOffset(name, text string) (int64, error) {
+	n, err := parseNatural(text, 63)
+	if err != nil {
+		return 0, &Error{Reason: ReasonWrongType, Pointer: "/attributes/" + name, Detail: err.Error()}
+	}
+	return int64(n), nil
 }
