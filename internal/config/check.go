@@ -87,6 +87,16 @@ func (k *checker) server() {
 	k.that(c.Horizon >= time.Minute, "horizon", "must be at least 1m")
 	k.positive("max_future", c.MaxFuture)
 	k.that(c.Checkpoint.Interval >= 100*time.Millisecond, "checkpoint.interval", "must be at least 100ms")
+	k.that(c.Checkpoint.MinPause >= 0 && c.Checkpoint.MinPause <= c.Checkpoint.Interval, "checkpoint.min_pause",
+		"must lie between 0 and checkpoint.interval (%v)", c.Checkpoint.Interval)
+	k.that(c.Checkpoint.Timeout >= c.Checkpoint.Interval, "checkpoint.timeout", "must be at least checkpoint.interval (%v)", c.Checkpoint.Interval)
+	k.that(c.Memory.Budget == 0 || c.Memory.Budget >= 128<<20, "memory.budget", "must be 0 or at least 128MiB")
+	k.that(c.Memory.DedupIDs >= 1000, "memory.dedup_ids", "must be at least 1000")
+	k.that(c.Memory.LatePairs >= 1000, "memory.late_pairs", "must be at least 1000")
+	k.that(c.Scrub.Every >= 0, "scrub.every", "must not be negative")
+	k.that(c.Scrub.BytesPerSec >= 64<<10, "scrub.bytes_per_s", "must be at least 64KiB")
+	k.that(!c.Scrub.BeforeReady || c.Scrub.Every > 0, "scrub.before_ready", "needs scrub.every")
+	k.positive("shutdown.drain", c.Shutdown.Drain)
 	k.that(c.Log.SegmentBytes >= 1<<20 && c.Log.SegmentBytes <= 1<<31, "log.segment_bytes", "must lie between 1MiB and 2GiB")
 	if len(c.Kafka.Brokers) > 0 {
 		k.that(c.Kafka.Topic != "", "kafka.topic", "needs a name")

@@ -14,6 +14,9 @@ type Config struct {
 	Seed            int64         `yaml:"seed"`             // of exploration's randomness; 0: a different one each start
 
 	Checkpoint Checkpoint `yaml:"checkpoint"`
+	Memory     Memory     `yaml:"memory"`
+	Scrub      Scrub      `yaml:"scrub"`
+	Shutdown   Shutdown   `yaml:"shutdown"`
 	Log        Log        `yaml:"log"`
 	Kafka      Kafka      `yaml:"kafka"`
 	Keys       []Key      `yaml:"keys"`
@@ -33,7 +36,28 @@ type Config struct {
 
 // Checkpoint says how often state is written.
 type Checkpoint struct {
-	Interval time.Duration `yaml:"interval"` // between two checkpoints: costs recovery time, not data; 10s
+	Interval time.Duration `yaml:"interval"`  // between the starts of two checkpoints: costs recovery time, not data; 10s
+	MinPause time.Duration `yaml:"min_pause"` // least time between the end of one and the start of the next; 1s
+	Timeout  time.Duration `yaml:"timeout"`   // after which one is given up, to be tried again; 10m
+}
+
+// Memory bounds what is kept hot.
+type Memory struct {
+	Budget    Size `yaml:"budget"`     // what the process should need; 0: three quarters of what it may have
+	DedupIDs  int  `yaml:"dedup_ids"`  // most event ids remembered, some 12 bytes each; 20000000
+	LatePairs int  `yaml:"late_pairs"` // most closed impressions remembered for late outcomes, some 12 bytes each, two for each; 20000000
+}
+
+// Scrub says how often what lies on disk is read and checked.
+type Scrub struct {
+	Every       time.Duration `yaml:"every"`        // from the end of one pass to the start of the next, the first at the start; 0: never; 24h
+	BytesPerSec Size          `yaml:"bytes_per_s"`  // how fast it reads; 20MiB
+	BeforeReady bool          `yaml:"before_ready"` // /readyz answers 503 until the first pass has ended well; false
+}
+
+// Shutdown bounds how long an orderly end may take.
+type Shutdown struct {
+	Drain time.Duration `yaml:"drain"` // for requests that are being answered; 10s
 }
 
 // Log bounds the embedded log. With both retentions 0 everything is kept.
@@ -81,7 +105,10 @@ func Default() *Config {
 		Lateness:        5 * time.Second,
 		Horizon:         24 * time.Hour,
 		MaxFuture:       5 * time.Minute,
-		Checkpoint:      Checkpoint{Interval: 10 * time.Second},
+		Checkpoint:      Checkpoint{Interval: 10 * time.Second, MinPause: time.Second, Timeout: 10 * time.Minute},
+		Memory:          Memory{DedupIDs: 20_000_000, LatePairs: 20_000_000},
+		Scrub:           Scrub{Every: 24 * time.Hour, BytesPerSec: 20 << 20},
+		Shutdown:        Shutdown{Drain: 10 * time.Second},
 		Log:             Log{SegmentBytes: 64 << 20},
 		Kafka:           Kafka{Topic: "recsvc", Group: "recsvc", ClientID: "recsvc"},
 		Limits: Limits{

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,11 +31,16 @@ type CheckpointStatus struct {
 	Cursor  event.Cursor
 }
 
+// ErrOverdue reports a checkpoint that was given up because it took longer than Options.Timeout.
+var ErrOverdue = errors.New("the checkpoint took too long and was given up; the next one holds what it held")
+
 // cutting is the checkpoint in progress, if there is one. It belongs to the writer.
 type cutting struct {
 	checkpoint *state.Checkpoint // nil: none
 	meta       state.Meta
 	started    time.Time
+	ctx        context.Context // ends when it is overdue
+	cancel     context.CancelFunc
 	set        int        // sets before it are flushed
 	done       chan error // gets the result, once all sets are flushed
 	waiting    []chan<- checkpointResult
@@ -70,6 +76,14 @@ func (c *cutting) later() <-chan time.Time {
 
 func (c *cutting) flushing() bool { return c.checkpoint != nil && c.done == nil }
 
+// overdue is ready when the time is up and entries are still left to encode; a commit sees for itself.
+func (c *cutting) overdue() <-chan struct{} {
+	if c.flushing() {
+		return c.ctx.Done()
+	}
+	return nil
+}
+
 // written is ready when the checkpoint is durable, or has failed.
 func (c *cutting) written() <-chan error { return c.done }
 
@@ -84,17 +98,20 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 		return
 	}
 	if waiter == nil && !e.changed() {
+		e.due.Reset(e.opts.Interval)
 		return
 	}
-	if err := e.State.Room(); err != nil { // a checkpoint that runs out of disk would cost a restart
-		e.metrics.checkpointSkipped.Inc()
+	if err := e.State.Room(); err != nil { // a checkpoint that runs out of disk would be for nothing
+		e.metrics.checkpoints.WithLabelValues("skipped").Inc()
 		e.log.Error("no checkpoint: the disk is full; everything stays in the log meanwhile", zap.Error(err))
+		e.due.Reset(e.opts.Interval)
 		if waiter != nil {
 			waiter <- checkpointResult{err: err}
 		}
 		return
 	}
 	c.checkpoint, c.started, c.set, c.done = e.State.Begin(), e.opts.Clock(), 0, nil
+	c.ctx, c.cancel = context.WithTimeoutCause(context.Background(), e.opts.Timeout, ErrOverdue)
 	c.meta = state.Meta{
 		Cursor: e.place.Clone(), Definitions: e.opts.Definitions, Created: event.FromTime(c.started),
 	}
@@ -140,50 +157,55 @@ func (e *Engine) flush(n int) {
 		c.meta.Entries += s.Count()
 	}
 	c.done = make(chan error, 1)
-	go func(done chan<- error, cp *state.Checkpoint, meta state.Meta) {
-		done <- e.commit(cp, meta)
-	}(c.done, c.checkpoint, c.meta)
+	go func(done chan<- error, ctx context.Context, cp *state.Checkpoint, meta state.Meta) {
+		done <- e.commit(ctx, cp, meta)
+	}(c.done, c.ctx, c.checkpoint, c.meta)
 }
 
-// commit runs beside the writer. It has no deadline: a checkpoint that is not written is not given up, since what its
-// sets have emitted they take for stored.
-func (e *Engine) commit(cp *state.Checkpoint, meta state.Meta) error {
-	ctx := context.Background()
+// commit runs beside the writer. What it returns an error for is in no checkpoint.
+func (e *Engine) commit(ctx context.Context, cp *state.Checkpoint, meta state.Meta) error {
 	if e.opts.Durable != nil {
 		if err := e.opts.Durable(ctx, meta.Cursor); err != nil {
 			cp.Abort()
-			return fmt.Errorf("checkpoint: the log is not durable up to %s: %w", meta.Cursor, err)
+			return fmt.Errorf("the log is not durable up to %s: %w", meta.Cursor, overdue(ctx, err))
 		}
 	}
-	return cp.Commit(ctx, meta)
+	return overdue(ctx, cp.Commit(ctx, meta))
 }
 
-// end follows the result of a checkpoint and starts the one that was asked for meanwhile.
-func (e *Engine) end(err error) error {
+// overdue says so when it is the time that has ended something.
+func overdue(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
+}
+
+// giveUp ends the checkpoint in progress while its entries are being encoded.
+func (e *Engine) giveUp() {
+	e.cut.checkpoint.Abort()
+	e.end(ErrOverdue)
+}
+
+// end follows the result of a checkpoint and starts the one that was asked for meanwhile. One that failed costs nothing but
+// time: what it held is dirty again, and everything is in the log.
+func (e *Engine) end(err error) {
 	c := &e.cut
+	c.cancel()
 	took := e.opts.Clock().Sub(c.started)
 	var result checkpointResult
 	if err != nil {
-		result.err = err
+		result.err = fmt.Errorf("checkpoint: %w", err)
+		e.lost(result.err, took)
 	} else {
-		meta, _ := e.State.Latest()
-		result.status = CheckpointStatus{
-			Epoch: meta.Epoch, Written: e.opts.Clock(), Bytes: meta.Bytes, Took: took, Entries: meta.Entries,
-			Digest: meta.Digest, Cursor: meta.Cursor,
-		}
-		e.lastCheckpoint.Store(&result.status)
-		e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
-			zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
-		e.trim(meta)
+		result.status = e.stored(took)
 	}
 	for _, w := range c.waiting {
 		w <- result
 	}
 	next := c.next
 	*c = cutting{}
-	if err != nil {
-		return fmt.Errorf("the state on disk can no longer be brought up to date; restart the server: %w", err)
-	}
+	e.due.Reset(max(e.opts.MinPause, e.opts.Interval-took))
 	for _, w := range next {
 		if e.cut.checkpoint == nil {
 			e.begin(w)
@@ -191,7 +213,39 @@ func (e *Engine) end(err error) error {
 			e.cut.waiting = append(e.cut.waiting, w)
 		}
 	}
-	return nil
+}
+
+// lost takes back a checkpoint that failed.
+func (e *Engine) lost(err error, took time.Duration) {
+	for _, s := range e.sets {
+		s.Abandon()
+	}
+	outcome := "failed"
+	if errors.Is(err, ErrOverdue) {
+		outcome = "overdue"
+	}
+	e.metrics.checkpoints.WithLabelValues(outcome).Inc()
+	e.log.Error("a checkpoint was not written; it is tried again, and everything stays in the log meanwhile",
+		zap.Error(err), zap.Duration("after", took))
+}
+
+// stored publishes a checkpoint that is durable.
+func (e *Engine) stored(took time.Duration) CheckpointStatus {
+	for _, s := range e.sets {
+		s.Stored()
+	}
+	meta, _ := e.State.Latest()
+	status := CheckpointStatus{
+		Epoch: meta.Epoch, Written: e.opts.Clock(), Bytes: meta.Bytes, Took: took, Entries: meta.Entries,
+		Digest: meta.Digest, Cursor: meta.Cursor,
+	}
+	e.lastCheckpoint.Store(&status)
+	e.metrics.checkpoints.WithLabelValues("written").Inc()
+	e.metrics.checkpointAt.Set(float64(status.Written.UnixMilli()) / 1000)
+	e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
+		zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
+	e.trim(meta)
+	return status
 }
 
 // trim lets the log drop what no kept checkpoint needs: the one before the last may still be gone back to.
@@ -209,18 +263,26 @@ func (e *Engine) trim(meta state.Meta) {
 
 // finish writes the last checkpoint, after the last record.
 func (e *Engine) finish() error {
-	for e.cut.checkpoint != nil || e.changed() {
-		if e.begin(nil); e.cut.checkpoint == nil {
-			return nil // no room: the log has it all
-		}
-		for e.cut.done == nil {
-			e.flush(1 << 16)
-		}
-		if err := e.end(<-e.cut.done); err != nil {
-			return err
-		}
+	if e.cut.checkpoint != nil {
+		e.complete() // if it fails, the next one has it all
 	}
-	return nil
+	if !e.changed() {
+		return nil
+	}
+	if e.begin(nil); e.cut.checkpoint == nil {
+		return nil // no room: the log has it all
+	}
+	return e.complete()
+}
+
+// complete brings the checkpoint in progress to its end.
+func (e *Engine) complete() error {
+	for e.cut.done == nil {
+		e.flush(1 << 16)
+	}
+	err := <-e.cut.done
+	e.end(err)
+	return err
 }
 
 // Checkpoint forces a checkpoint and returns when it is durable. It covers everything applied before the call.

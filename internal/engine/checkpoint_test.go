@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"recsvc/internal/event"
 )
 
@@ -46,22 +48,81 @@ func TestNoCheckpointCoversWhatIsNotDurable(t *testing.T) {
 	}()
 	<-asked
 	durable <- lost
-	if err := <-l.ended; !errors.Is(err, lost) {
-		t.Errorf("the engine ended with %v", err)
-	}
 	if err := <-done; !errors.Is(err, lost) {
 		t.Errorf("the checkpoint failed with %v", err)
 	}
-	if err := l.close(); err != nil {
-		t.Fatal(err)
+	if s, _ := l.LastCheckpoint(); s.Cursor.String() != "0-20" {
+		t.Errorf("a checkpoint of %s is there although the log is not durable", s.Cursor)
 	}
-	r := openRig(t, dir)
-	if got := r.Applied().String(); got != "0-20" {
-		t.Errorf("the state goes on at %s", got)
+
+	go func() { // the next one holds what that one held
+		for range asked {
+			durable <- nil
+		}
+	}()
+	got := l.stop()
+	close(asked)
+	got.sameAs(t, openRig(t, t.TempDir()).run(l.log))
+	openRig(t, dir).run(l.log).sameAs(t, got)
+}
+
+// Checkpoints are lost at random, some while their entries are encoded, some when they are committed: the one that is written
+// in the end holds everything.
+func TestLostCheckpointsAreMadeGoodByTheNext(t *testing.T) {
+	log := makeTraffic(17, 3000)
+	want := openRig(t, t.TempDir()).run(log)
+	dir := t.TempDir()
+	failures := 0
+	l := openRig(t, dir, func(o *Options) {
+		o.Interval, o.Timeout = 2*time.Millisecond, time.Hour
+		o.Durable = func(context.Context, event.Cursor) error {
+			if failures++; failures%3 > 0 && failures < 40 {
+				return errors.New("not now")
+			}
+			return nil
+		}
+	}).follow()
+	for rest := log; len(rest) > 0; rest = rest[min(50, len(rest)):] {
+		l.append(rest[:min(50, len(rest))]...)
+		if len(rest)%3 == 0 {
+			if err := l.do(t.Context(), func() {
+				if l.cut.flushing() {
+					l.giveUp()
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if err := r.close(); err != nil {
-		t.Fatal(err)
+	got := l.stop()
+	got.sameAs(t, want)
+	openRig(t, dir).run(log).sameAs(t, want)
+}
+
+func TestAnOverdueCheckpointIsGivenUpAndCounted(t *testing.T) {
+	slow := true
+	l := openRig(t, t.TempDir(), func(o *Options) {
+		o.Timeout = 20 * time.Millisecond
+		o.Durable = func(ctx context.Context, _ event.Cursor) error {
+			if slow {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+	}).follow()
+	l.append(teach("u1", "i1", 0, 10)...)
+	if _, err := l.Checkpoint(t.Context()); !errors.Is(err, ErrOverdue) {
+		t.Errorf("got %v", err)
 	}
+	if n := testutil.ToFloat64(l.metrics.checkpoints.WithLabelValues("overdue")); n != 1 {
+		t.Errorf("%v counted", n)
+	}
+	slow = false
+	if s, err := l.Checkpoint(t.Context()); err != nil || s.Cursor.String() != "0-20" {
+		t.Errorf("the next one: %+v, %v", s, err)
+	}
+	l.stop()
 }
 
 func TestTheLogIsTrimmedToTheCheckpointBeforeTheLast(t *testing.T) {

@@ -37,6 +37,10 @@ type Options struct {
 	Score int
 	// Interval is the time between the starts of two checkpoints; 10s.
 	Interval time.Duration
+	// MinPause is the least time between the end of one and the start of the next, other than by request; 1s, at most Interval.
+	MinPause time.Duration
+	// Timeout is how long a checkpoint may take before it is given up, to be tried again; 10m.
+	Timeout time.Duration
 	// Start is where to begin when there is no checkpoint; nil: at the beginning of every partition.
 	Start event.Cursor
 	// Durable returns when the log is durable up to a cursor: no checkpoint covers less. nil: it always is.
@@ -76,6 +80,7 @@ type Engine struct {
 	stopped  chan struct{} // closed when the writer has ended: commands are no longer taken
 	metrics  *metrics
 	cut      cutting
+	due      *time.Timer // of the next checkpoint
 	published
 
 	// Scratch of the writer.
@@ -88,6 +93,13 @@ type Engine struct {
 func Open(parts Parts, opts Options) (*Engine, error) {
 	if opts.Interval <= 0 {
 		opts.Interval = 10 * time.Second
+	}
+	if opts.MinPause <= 0 {
+		opts.MinPause = time.Second
+	}
+	opts.MinPause = min(opts.MinPause, opts.Interval)
+	if opts.Timeout <= 0 {
+		opts.Timeout = 10 * time.Minute
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -121,8 +133,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 }
 
 // Run applies what the source hands out until the source ends (nil) or ctx does (its error), then writes a last
-// checkpoint. An error of the disk ends it too: what it had emitted of a checkpoint cannot be taken back. It is called
-// once.
+// checkpoint, whose error it returns. It is called once.
 func (e *Engine) Run(ctx context.Context, src ingest.Source) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -138,8 +149,13 @@ func (e *Engine) Run(ctx context.Context, src ingest.Source) error {
 
 // write is the writer's loop: one record after the other, and between them whatever else needs the writer.
 func (e *Engine) write(ctx context.Context) error {
-	timer := time.NewTicker(e.opts.Interval)
-	defer timer.Stop()
+	e.due = time.NewTimer(e.opts.Interval)
+	defer e.due.Stop()
+	defer func() {
+		if e.cut.checkpoint != nil {
+			e.cut.cancel() // the writer has failed
+		}
+	}()
 	for {
 		select {
 		case b, ok := <-e.queue:
@@ -151,12 +167,12 @@ func (e *Engine) write(ctx context.Context) error {
 			}
 		case command := <-e.commands:
 			command()
-		case <-timer.C:
+		case <-e.due.C:
 			e.begin(nil)
 		case err := <-e.cut.written():
-			if err := e.end(err); err != nil {
-				return err
-			}
+			e.end(err)
+		case <-e.cut.overdue():
+			e.giveUp()
 		case <-e.cut.more(): // nothing else to do: get on with the cut
 			e.flush(flushIdle)
 		case <-e.cut.later(): // look again

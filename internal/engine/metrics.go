@@ -12,16 +12,17 @@ import (
 )
 
 type metrics struct {
-	records           [outcomes]prometheus.Counter
-	steps             prometheus.Counter
-	appliedDelay      prometheus.Histogram
-	learnedDelay      prometheus.Histogram
-	outcomeDelay      prometheus.Histogram
-	prediction        []prometheus.Observer // by head
-	busy              prometheus.Counter
-	queue             prometheus.Gauge
-	skew              prometheus.Counter
-	checkpointSkipped prometheus.Counter
+	records      [outcomes]prometheus.Counter
+	steps        prometheus.Counter
+	appliedDelay prometheus.Histogram
+	learnedDelay prometheus.Histogram
+	outcomeDelay prometheus.Histogram
+	prediction   []prometheus.Observer // by head
+	busy         prometheus.Counter
+	queue        prometheus.Gauge
+	skew         prometheus.Counter
+	checkpoints  *prometheus.CounterVec // by outcome
+	checkpointAt prometheus.Gauge
 }
 
 var (
@@ -61,9 +62,16 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 		skew: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_engine_serving_skew_total", Help: "Served scores that differed from the score at capture by more than rounding.",
 		}),
-		checkpointSkipped: f.NewCounter(prometheus.CounterOpts{
-			Name: "recsvc_engine_checkpoints_skipped_total", Help: "Checkpoints not begun because the disk was nearly full.",
+		checkpoints: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_engine_checkpoints_total",
+			Help: "Checkpoints by outcome: written, failed, overdue (given up after the timeout), skipped (the disk is nearly full).",
+		}, []string{"outcome"}),
+		checkpointAt: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_engine_checkpoint_time_seconds", Help: "Unix time of the last checkpoint that was written; 0: none since the start.",
 		}),
+	}
+	for _, outcome := range []string{"written", "failed", "overdue", "skipped"} {
+		out.checkpoints.WithLabelValues(outcome)
 	}
 	for i, name := range outcomeNames {
 		out.records[i] = records.WithLabelValues(name)
