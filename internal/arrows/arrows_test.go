@@ -30,12 +30,13 @@ var rooms = map[string][]string{
 	"internal/config":   nil,
 	"internal/event":    nil,
 	"internal/dirty":    nil,
+	"internal/prints":   nil,
 	"internal/model":    {"internal/dirty"},
 	"internal/wal":      {"internal/event"},
 	"internal/state":    {"internal/event", "internal/dirty"},
-	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty"},
+	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints"},
 	"internal/features": {"internal/event", "internal/dirty"},
-	"internal/feedback": {"internal/event", "internal/dirty"},
+	"internal/feedback": {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
 		"internal/dirty",
@@ -49,7 +50,7 @@ var rooms = map[string][]string{
 
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
-	"internal/event", "internal/dirty", "internal/features", "internal/feedback", "internal/model", "internal/rank",
+	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/rank",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
