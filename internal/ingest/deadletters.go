@@ -8,6 +8,9 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
 )
@@ -23,8 +26,9 @@ const (
 
 // DeadLettersOptions bounds what is kept for reading. A zero field takes the default named beside it.
 type DeadLettersOptions struct {
-	Keep  int   // letters; 10,000
-	Bytes int64 // of their encoded values; 64 MiB
+	Keep       int                   // letters; 10,000
+	Bytes      int64                 // of their encoded values; 64 MiB
+	Registerer prometheus.Registerer // nil: counted, not exported
 }
 
 // Letter is a dead letter and its place in the log.
@@ -36,11 +40,12 @@ type Letter struct {
 	event.DeadLetter
 }
 
-// DeadLetters keeps the last dead letters of the log. The writer adds and removes; Get, List, Len and Bytes may be called
-// by anyone.
+// DeadLetters keeps the last dead letters of the log. The writer adds and removes; the methods that only read may be
+// called by anyone.
 type DeadLetters struct {
-	opts DeadLettersOptions
-	set  *dirty.Set
+	opts    DeadLettersOptions
+	set     *dirty.Set
+	evicted prometheus.Counter
 
 	mu      sync.RWMutex
 	letters []letterSlot // by seq, ascending
@@ -71,7 +76,23 @@ func NewDeadLetters(opts DeadLettersOptions) (*DeadLetters, error) {
 	}
 	d := &DeadLetters{opts: opts, values: make([]letterEntry, 1)}
 	d.set = dirty.NewSet(letterTable{d})
+	d.export(promauto.With(opts.Registerer))
 	return d, nil
+}
+
+func (d *DeadLetters) export(f promauto.Factory) {
+	d.evicted = f.NewCounter(prometheus.CounterOpts{
+		Name: "recsvc_ingest_dead_letters_evicted_total",
+		Help: "Dead letters that went because there was no room for more, neither retried nor purged.",
+	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recsvc_ingest_dead_letters",
+		Help: "Dead letters kept for reading and retrying.",
+	}, func() float64 { return float64(d.Len()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recsvc_ingest_dead_letters_bytes",
+		Help: "Bytes of the dead letters kept.",
+	}, func() float64 { return float64(d.Bytes()) })
 }
 
 // Add keeps the dead letter of a record, and lets the oldest go where there is no room. It copies what it keeps.
@@ -108,27 +129,32 @@ func readLetter(seq int64, value []byte) (*Letter, error) {
 	return &Letter{Seq: seq, Partition: rec.Partition, Offset: rec.Offset, Received: rec.Received, DeadLetter: *rec.DeadLetter}, nil
 }
 
-// Remove lets letters go by their numbers and returns how many there were.
-func (d *DeadLetters) Remove(seqs ...int64) (n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, seq := range seqs {
-		if i, ok := d.find(seq); ok {
-			d.release(d.letters[i].id)
-			d.letters = slices.Delete(d.letters, i, i+1)
-			n++
-		}
+// Remove lets letters of a partition go by their offsets and returns how many there were.
+func (d *DeadLetters) Remove(partition int32, offsets ...int64) int {
+	gone := make(map[int64]bool, len(offsets))
+	for _, offset := range offsets {
+		gone[offset] = true
 	}
-	return n
+	return d.remove(func(l *Letter) bool { return l.Partition == partition && gone[l.Offset] })
 }
 
-// Clear lets all letters go and returns how many there were.
-func (d *DeadLetters) Clear() int {
+// RemoveBefore lets all letters of a partition with lower offsets go and returns how many there were.
+func (d *DeadLetters) RemoveBefore(partition int32, offset int64) int {
+	return d.remove(func(l *Letter) bool { return l.Partition == partition && l.Offset < offset })
+}
+
+func (d *DeadLetters) remove(gone func(*Letter) bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := len(d.letters)
-	d.removeOldest(n)
-	return n
+	before := len(d.letters)
+	d.letters = slices.DeleteFunc(d.letters, func(s letterSlot) bool {
+		if !gone(s.letter) {
+			return false
+		}
+		d.release(s.id)
+		return true
+	})
+	return before - len(d.letters)
 }
 
 // List returns up to n letters with numbers below before, newest first; before 0 begins at the newest. The bytes of the
@@ -147,14 +173,34 @@ func (d *DeadLetters) List(before int64, n int) []Letter {
 	return out
 }
 
-// Get returns one letter. Its bytes are shared: they must not be changed.
-func (d *DeadLetters) Get(seq int64) (Letter, bool) {
+// from returns letters with numbers from seq on, oldest first, for which want holds: as many as hold up to maxBytes of
+// originals, but one if there is any, and at most n. next is where to go on, 0 when there are no more.
+func (d *DeadLetters) from(seq int64, n, maxBytes int, want func(*Letter) bool) (out []Letter, next int64) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if i, ok := d.find(seq); ok {
-		return *d.letters[i].letter, true
+	i, _ := d.find(seq)
+	for _, s := range d.letters[i:] {
+		if !want(s.letter) {
+			continue
+		}
+		if maxBytes -= len(s.letter.Bytes); len(out) == n || maxBytes < 0 && len(out) > 0 {
+			return out, s.letter.Seq
+		}
+		out = append(out, *s.letter)
 	}
-	return Letter{}, false
+	return out, 0
+}
+
+// ends returns the place just after the last letter of each partition, and the number of letters before.
+func (d *DeadLetters) ends() (c event.Cursor, n int) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, s := range d.letters {
+		if l := s.letter; l.Offset >= c.Offset(l.Partition) {
+			c = c.Set(l.Partition, l.Offset+1)
+		}
+	}
+	return c, len(d.letters)
 }
 
 // Len returns the number of letters.
@@ -203,6 +249,7 @@ func (d *DeadLetters) evict() {
 		size -= int64(len(d.values[d.letters[n].id].value))
 		n++
 	}
+	d.evicted.Add(float64(n))
 	d.removeOldest(n)
 }
 
