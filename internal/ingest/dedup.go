@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -10,45 +12,52 @@ import (
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
+	"recsvc/internal/prints"
 )
 
 const (
 	dedupPrefix = 'd'
 	dedupV1     = 1    // version u8 | fingerprints, 8 bytes each, little-endian; key: prefix | hour i64 | number u32, big-endian
 	pageIDs     = 1024 // fingerprints in a page: 8 KiB, written as one entity
-	drainStep   = 8    // fingerprints of dropped pages that are forgotten with each id that is looked up
+	sealStep    = 2    // full pages that are looked at with each new id: whether a checkpoint has them
+	spareBlocks = 64   // fingerprint blocks that are kept to be used again
 )
 
 // DedupOptions bounds what is remembered. A zero field takes the default named beside it.
 type DedupOptions struct {
-	Horizon time.Duration // how long an id is remembered, in event time; 24h
-	MaxIDs  int           // most ids remembered: above it the oldest hour is forgotten early; 20 million (0.6 GB)
+	Horizon time.Duration // how long an id is remembered, in event time; 24h. Of more than prints.MaxHours the oldest are forgotten early
+	MaxIDs  int           // most ids remembered: above it the oldest hour is forgotten early; 20 million (0.24 GB)
 }
 
-// Dedup remembers which (user, id) pairs were applied. It keeps 64-bit fingerprints in buckets by the hour of the
+// Dedup remembers which (user, id) pairs were applied. It keeps 64-bit fingerprints by the hour of the
 // event's own time, and drops whole hours; a repetition is recognised whatever its own time.
 //
 // With n pairs in memory, a new one is taken for a repetition with probability n/2^64: at 20 million pairs a day that
-// is one event in 126 years. A pair costs some 30 bytes. Dedup belongs to the writer's goroutine.
+// is one event in 126 years. A pair costs some 12 bytes. Dedup belongs to the writer's goroutine.
 type Dedup struct {
 	opts DedupOptions
 	set  *dirty.Set
 
-	ids     map[uint64]uint32 // fingerprint to the page that it stands in
-	pages   []dedupPage       // by page id
-	free    []uint32          // page ids
-	buckets []dedupBucket     // by hour, ascending
-	live    int               // ids in live pages
+	ids     *prints.Set
+	pages   []dedupPage   // by page id
+	free    []uint32      // page ids
+	buckets []dedupBucket // by hour, ascending
 	evicted int64
 
-	dropped []uint32 // pages of dropped hours whose fingerprints still stand in ids
+	full    []uint32   // pages that take no more ids and still hold them: a checkpoint needs them
+	next    int        // of full, to be looked at
+	spare   [][]uint64 // empty
+	held    int64      // bytes of the pages' ids and of spare
 	scratch []byte
 }
 
+// dedupPage is an entry of the checkpoint. Its ids stay in memory until it is full and a committed checkpoint has it: from then on
+// only its key is needed, to delete it.
 type dedupPage struct {
 	hour   int64
 	number uint32 // within its hour
-	live   bool   // false: free, or dropped and to be drained
+	count  int32  // ids
+	place  int32  // in Dedup.full; -1: not there
 	ids    []uint64
 }
 
@@ -56,6 +65,7 @@ type dedupBucket struct {
 	hour  int64 // of Unix time
 	next  uint32
 	open  uint32 // the page that takes the next id; valid when pages holds any
+	count int    // ids
 	pages []uint32
 }
 
@@ -66,7 +76,7 @@ func NewDedup(opts DedupOptions) (*Dedup, error) {
 	if opts.Horizon < 0 || opts.MaxIDs < 0 {
 		return nil, fmt.Errorf("dedup: Horizon %v and MaxIDs %d must be positive", opts.Horizon, opts.MaxIDs)
 	}
-	d := &Dedup{opts: opts, ids: make(map[uint64]uint32)}
+	d := &Dedup{opts: opts, ids: prints.New()}
 	d.set = dirty.NewSet(dedupTable{d})
 	return d, nil
 }
@@ -76,13 +86,13 @@ func (d *Dedup) Seen(e *event.Event) bool {
 	if e.ID == "" {
 		return false
 	}
-	d.drain(drainStep)
 	fingerprint := d.fingerprint(e.User, e.ID)
-	if page, ok := d.ids[fingerprint]; ok && d.pages[page].live {
+	if _, ok := d.ids.Hour(fingerprint); ok {
 		return true
 	}
-	d.add(int64(e.Time)/int64(time.Hour), fingerprint)
-	if d.live > d.opts.MaxIDs {
+	d.seal(sealStep)
+	d.add(max(0, int64(e.Time)/int64(time.Hour)), fingerprint)
+	if d.ids.Len() > d.opts.MaxIDs {
 		d.evicted += int64(d.drop(0))
 	}
 	return false
@@ -98,10 +108,13 @@ func (d *Dedup) Advance(watermark event.Time) {
 }
 
 // Len returns the number of ids remembered.
-func (d *Dedup) Len() int { return d.live }
+func (d *Dedup) Len() int { return d.ids.Len() }
+
+// Bytes returns the memory that the ids take. It grows for a moment with what the next checkpoint is to hold.
+func (d *Dedup) Bytes() int64 { return d.ids.Bytes() + d.held }
 
 // Evicted returns how many ids were forgotten before their time since the server started, because there were more than
-// MaxIDs. A repetition of one of them counts twice.
+// MaxIDs, or too many hours. A repetition of one of them counts twice.
 func (d *Dedup) Evicted() int64 { return d.evicted }
 
 // Set returns the table for checkpoints.
@@ -114,17 +127,56 @@ func (d *Dedup) fingerprint(user, id string) uint64 {
 }
 
 func (d *Dedup) add(hour int64, fingerprint uint64) {
+	if !d.remember(hour, fingerprint) {
+		d.evicted++
+		return
+	}
 	b := d.bucket(hour)
-	if len(b.pages) == 0 || len(d.pages[b.open].ids) == pageIDs {
+	if len(b.pages) == 0 || d.pages[b.open].count == pageIDs {
 		b.open = d.newPage(hour, b.next)
 		b.next++
 		b.pages = append(b.pages, b.open)
 	}
+	b.count++
 	d.set.Touch(b.open)
-	page := &d.pages[b.open]
-	page.ids = append(page.ids, fingerprint)
-	d.ids[fingerprint] = b.open
-	d.live++
+	d.append(b.open, fingerprint)
+}
+
+// remember adds a fingerprint to the set, and forgets the oldest hour if there are too many; it returns false if that is the
+// fingerprint's own.
+func (d *Dedup) remember(hour int64, fingerprint uint64) bool {
+	dropped, full := d.ids.Add(fingerprint, uint32(hour))
+	if !full {
+		return true
+	}
+	if i, ok := d.search(int64(dropped)); ok {
+		d.evicted += int64(d.drop(i))
+	}
+	return int64(dropped) != hour
+}
+
+// append puts a fingerprint on an open page.
+func (d *Dedup) append(id uint32, fingerprint uint64) {
+	p := &d.pages[id]
+	if p.ids == nil {
+		p.ids = d.block()
+	}
+	p.ids = append(p.ids, fingerprint)
+	if p.count++; p.count == pageIDs {
+		p.place = int32(len(d.full))
+		d.full = append(d.full, id)
+	}
+}
+
+// block returns room for the ids of a page.
+func (d *Dedup) block() []uint64 {
+	if n := len(d.spare); n > 0 {
+		block := d.spare[n-1]
+		d.spare = d.spare[:n-1]
+		return block
+	}
+	d.held += 8 * pageIDs
+	return make([]uint64, 0, pageIDs)
 }
 
 // bucket returns the bucket of an hour, made if need be. It is valid until the next one is made.
@@ -132,16 +184,15 @@ func (d *Dedup) bucket(hour int64) *dedupBucket {
 	if n := len(d.buckets); n > 0 && d.buckets[n-1].hour == hour {
 		return &d.buckets[n-1]
 	}
-	i, ok := slices.BinarySearchFunc(d.buckets, hour, func(b dedupBucket, hour int64) int {
-		if b.hour < hour {
-			return -1
-		}
-		return int(min(b.hour-hour, 1))
-	})
+	i, ok := d.search(hour)
 	if !ok {
 		d.buckets = slices.Insert(d.buckets, i, dedupBucket{hour: hour})
 	}
 	return &d.buckets[i]
+}
+
+func (d *Dedup) search(hour int64) (int, bool) {
+	return slices.BinarySearchFunc(d.buckets, hour, func(b dedupBucket, hour int64) int { return cmp.Compare(b.hour, hour) })
 }
 
 // newPage returns the id of an empty page. The caller touches it before it fills it.
@@ -153,42 +204,56 @@ func (d *Dedup) newPage(hour int64, number uint32) uint32 {
 		id = uint32(len(d.pages))
 		d.pages = append(d.pages, dedupPage{})
 	}
-	p := &d.pages[id]
-	*p = dedupPage{hour: hour, number: number, live: true, ids: p.ids[:0]}
+	d.pages[id] = dedupPage{hour: hour, number: number, place: -1}
 	return id
 }
 
-// drop forgets the i-th bucket and returns how many ids it held. Its pages leave the state at once; their fingerprints
-// are taken out of the map a few at a time, and count as unknown until then.
-func (d *Dedup) drop(i int) (n int) {
-	for _, id := range d.buckets[i].pages {
-		d.set.Remove(id)
-		d.pages[id].live = false
-		n += len(d.pages[id].ids)
-		d.dropped = append(d.dropped, id)
+// seal looks at up to n full pages and lets go of the ids of those that a committed checkpoint holds.
+func (d *Dedup) seal(n int) {
+	for n = min(n, len(d.full)); n > 0; n-- {
+		if d.next >= len(d.full) {
+			d.next = 0
+		}
+		if id := d.full[d.next]; d.set.Clean(id) {
+			d.letGo(id)
+		} else {
+			d.next++
+		}
 	}
-	d.buckets = slices.Delete(d.buckets, i, i+1)
-	d.live -= n
-	return n
 }
 
-// drain takes up to n fingerprints of dropped pages out of the map, and frees the pages that are done.
-func (d *Dedup) drain(n int) {
-	for ; n > 0 && len(d.dropped) > 0; n-- {
-		last := len(d.dropped) - 1
-		id := d.dropped[last]
-		p := &d.pages[id]
-		if len(p.ids) == 0 {
-			d.dropped = d.dropped[:last]
-			d.free = append(d.free, id)
-			continue
-		}
-		fingerprint := p.ids[len(p.ids)-1]
-		p.ids = p.ids[:len(p.ids)-1]
-		if d.ids[fingerprint] == id { // else it was seen again since, and stands in a live page
-			delete(d.ids, fingerprint)
-		}
+// letGo takes the ids out of a page.
+func (d *Dedup) letGo(id uint32) {
+	p := &d.pages[id]
+	if p.place >= 0 {
+		last := len(d.full) - 1
+		moved := d.full[last]
+		d.full[p.place], d.pages[moved].place = moved, p.place
+		d.full = d.full[:last]
+		p.place = -1
 	}
+	switch {
+	case p.ids == nil:
+	case len(d.spare) < spareBlocks:
+		d.spare = append(d.spare, p.ids[:0])
+	default:
+		d.held -= 8 * pageIDs
+	}
+	p.ids = nil
+}
+
+// drop forgets the i-th bucket and returns how many ids it held.
+func (d *Dedup) drop(i int) (n int) {
+	b := &d.buckets[i]
+	n = b.count
+	d.ids.Drop(uint32(b.hour))
+	for _, id := range b.pages {
+		d.set.Remove(id)
+		d.letGo(id)
+		d.free = append(d.free, id)
+	}
+	d.buckets = slices.Delete(d.buckets, i, i+1)
+	return n
 }
 
 // Load takes one entry of a checkpoint.
@@ -197,22 +262,30 @@ func (d *Dedup) Load(key, value []byte, sum dirty.Sum) error {
 		return err
 	}
 	body := value[1:]
-	if len(body)%8 != 0 || len(body)/8 > pageIDs {
+	hour, number := int64(binary.BigEndian.Uint64(key[1:])), binary.BigEndian.Uint32(key[9:])
+	if len(body)%8 != 0 || len(body)/8 > pageIDs || hour < 0 || hour > math.MaxUint32 {
 		return fmt.Errorf("dedup: page %x has %d bytes: %w", key, len(value), ErrStateCorrupt)
 	}
-	hour, number := int64(binary.BigEndian.Uint64(key[1:])), binary.BigEndian.Uint32(key[9:])
 	b := d.bucket(hour)
 	id := d.newPage(hour, number)
 	d.set.Loaded(id, sum)
-	for ; len(body) > 0; body = body[8:] {
-		fingerprint := binary.LittleEndian.Uint64(body)
-		d.pages[id].ids = append(d.pages[id].ids, fingerprint)
-		d.ids[fingerprint] = id
-		d.live++
-	}
 	b.pages = append(b.pages, id)
+	b.count += len(body) / 8
 	if number >= b.next { // the last page is the one that may have room
 		b.next, b.open = number+1, id
+	}
+	whole := len(body)/8 == pageIDs
+	if whole {
+		d.pages[id].count = pageIDs
+	}
+	for ; len(body) > 0; body = body[8:] {
+		fingerprint := binary.LittleEndian.Uint64(body)
+		if !d.remember(hour, fingerprint) {
+			return nil // its hour is one too many
+		}
+		if !whole {
+			d.append(id, fingerprint)
+		}
 	}
 	return nil
 }

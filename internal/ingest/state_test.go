@@ -253,21 +253,6 @@ func TestDedupForgetsTheOldestHourWhenFull(t *testing.T) {
 	}
 }
 
-func TestDedupDoesNotKeepWhatItDropped(t *testing.T) {
-	d := newTestDedup()
-	for i := range 200_000 {
-		ts := event.Time(i) * event.Time(time.Second)
-		d.Seen(&event.Event{User: "u", ID: fmt.Sprint(i), Time: ts})
-		d.Advance(ts)
-	}
-	if got := len(d.ids); got > 2*d.Len() {
-		t.Errorf("%d fingerprints in the map for %d ids", got, d.Len())
-	}
-	if got := len(d.pages); got > 3*d.Len()/pageIDs+10 {
-		t.Errorf("%d pages for %d ids", got, d.Len())
-	}
-}
-
 func FuzzLoadState(f *testing.F) {
 	tables := func() []stateTable {
 		return []stateTable{newTestClock(), newTestDedup(), must(NewDeadLetters(DeadLettersOptions{}))}
