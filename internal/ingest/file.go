@@ -220,7 +220,9 @@ func (d *lineDecoder) record(text []byte, rec *event.Record) error {
 }
 
 func (d *lineDecoder) letter(line int64, text []byte, size int64, err error) event.Record {
-	return fileLetter(d.name, line, text, size, err)
+	rec := fileLetter(d.name, line, text, size, err)
+	rec.DeadLetter.Place = placeOf(rec.DeadLetter.Place, d.kind.String())
+	return rec
 }
 
 func fileLetter(name string, line int64, text []byte, size int64, err error) event.Record {

@@ -93,18 +93,9 @@ func (in *Intake) Judge(b Body) (*Judgement, error) {
 	if err != nil {
 		return in.malformed(b, err), nil
 	}
-	d := in.decoders.Get().(*event.Decoder)
-	defer in.decoders.Put(d)
-	defer in.opts.Metrics.decoded(&d.Counts)
-
-	j := bodyJudge{in: in, body: &b, form: form, decoder: d, out: &Judgement{Records: make([]event.Record, 0, len(parts))}}
-	for i, text := range parts {
-		if err := j.record(i, text); err != nil {
-			return in.malformed(b, fmt.Errorf("record %d: %w", i, err)), nil
-		}
-	}
-	if form == lines && j.notJSON == len(parts) {
-		return in.malformed(b, j.firstFault), nil
+	j := bodyJudge{in: in, body: &b, form: form}
+	if err := j.all(parts); err != nil {
+		return in.malformed(b, err), nil
 	}
 	j.count()
 	return j.out, nil
@@ -131,6 +122,7 @@ type bodyJudge struct {
 	in      *Intake
 	body    *Body
 	form    bodyForm
+	again   *Letter // the letter that the body was kept in; nil: it comes for the first time
 	decoder *event.Decoder
 	out     *Judgement
 
@@ -138,11 +130,29 @@ type bodyJudge struct {
 	firstFault error
 }
 
+// all judges the records of a body. An error means that the body as a whole is not JSON.
+func (j *bodyJudge) all(parts [][]byte) error {
+	in := j.in
+	j.decoder = in.decoders.Get().(*event.Decoder)
+	defer in.decoders.Put(j.decoder)
+	defer in.opts.Metrics.decoded(&j.decoder.Counts)
+	j.out = &Judgement{Records: make([]event.Record, 0, len(parts))}
+	for i, text := range parts {
+		if err := j.record(i, text); err != nil {
+			return fmt.Errorf("record %d: %w", i, err)
+		}
+	}
+	if j.form == lines && j.notJSON == len(parts) {
+		return j.firstFault
+	}
+	return nil
+}
+
 // record judges one record. An error means that the body as a whole is not JSON.
 func (j *bodyJudge) record(i int, text []byte) error {
 	j.out.Records = append(j.out.Records, event.Record{Kind: j.body.Kind, Received: j.body.Received})
 	rec := &j.out.Records[len(j.out.Records)-1]
-	err := j.judge(text, rec)
+	err := j.judge(i, text, rec)
 	if err == nil {
 		j.out.Accepted++
 		return nil
@@ -160,7 +170,7 @@ func (j *bodyJudge) record(i int, text []byte) error {
 	return nil
 }
 
-func (j *bodyJudge) judge(text []byte, rec *event.Record) error {
+func (j *bodyJudge) judge(i int, text []byte, rec *event.Record) error {
 	err := j.decoder.DecodeJSON(j.body.Kind, text, rec)
 	limit := j.in.opts.MaxRecordBytes
 	switch {
@@ -169,10 +179,14 @@ func (j *bodyJudge) judge(text []byte, rec *event.Record) error {
 	case err != nil:
 		return err
 	}
+	if j.again != nil {
+		j.again.complete(i, rec)
+	}
 	return j.in.validator.Live(rec)
 }
 
-// reject puts a dead letter in the place of the record, the last one; nothing when it is only late.
+// reject puts a dead letter in the place of the record, the last one; nothing when it is only late: its producer knows,
+// unless the record comes out of a letter.
 func (j *bodyJudge) reject(i int, text []byte, rec *event.Record, err error) {
 	r := Rejection{Index: i, ID: recordID(rec), Reason: err.Error(), Label: reasonOf(err)}
 	var refusal *event.Error
@@ -181,6 +195,8 @@ func (j *bodyJudge) reject(i int, text []byte, rec *event.Record, err error) {
 	}
 	if r.Label == ReasonLate {
 		r.Reason, r.Hint = ReasonLate, lateHint
+	}
+	if r.Label == ReasonLate && j.again == nil {
 		j.out.Records = j.out.Records[:len(j.out.Records)-1]
 	} else {
 		*rec = letterRecord(j.body.Source, fmt.Sprintf("%s[%d]", j.body.Place, i), text, int64(len(text)), err)

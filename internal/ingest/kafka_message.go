@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/IBM/sarama"
 
@@ -81,17 +82,22 @@ func (d *kafkaDecoder) stamp(msg *sarama.ConsumerMessage, rec *event.Record) {
 }
 
 func messageKind(msg *sarama.ConsumerMessage) (event.Kind, error) {
+	return event.ParseKind(messageKindText(msg))
+}
+
+// messageKindText is the kind as the producer wrote it, or the start of it: it goes into the place of a dead letter.
+func messageKindText(msg *sarama.ConsumerMessage) string {
 	for _, h := range msg.Headers {
-		if string(h.Key) == kindHeader {
-			return event.ParseKind(string(h.Value))
+		if string(h.Key) == kindHeader && len(h.Value) > 0 {
+			return strings.ToValidUTF8(string(h.Value[:min(len(h.Value), 40)]), "\uFFFD")
 		}
 	}
-	return event.KindEvent, nil
+	return event.KindEvent.String()
 }
 
 // kafkaLetter keeps the start of the bytes in a copy: the message's whole batch must not stay in memory with it.
 func kafkaLetter(msg *sarama.ConsumerMessage, err error) event.Record {
-	place := fmt.Sprintf("%s/%d/%d", msg.Topic, msg.Partition, msg.Offset)
+	place := placeOf(fmt.Sprintf("%s/%d/%d", msg.Topic, msg.Partition, msg.Offset), messageKindText(msg))
 	text := bytes.Clone(msg.Value[:min(len(msg.Value), event.MaxDeadLetterBytes)])
 	return letterRecord("kafka:"+msg.Topic, place, text, int64(len(msg.Value)), err)
 }
@@ -103,7 +109,7 @@ func message(topic string, rec *event.Record) (*sarama.ProducerMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg := &sarama.ProducerMessage{Topic: topic, Value: sarama.ByteEncoder(event.AppendJSON(nil, rec))}
+	msg := &sarama.ProducerMessage{Topic: topic, Offset: -1, Value: sarama.ByteEncoder(event.AppendJSON(nil, rec))}
 	if key != "" {
 		msg.Key = sarama.StringEncoder(key)
 	} else {

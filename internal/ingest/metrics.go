@@ -22,6 +22,7 @@ type Metrics struct {
 	events   *prometheus.CounterVec                 // accepted behaviour events by type
 	dropped  prometheus.Counter
 	unknown  prometheus.Counter
+	letters  *prometheus.CounterVec // retried, by outcome
 
 	mu    sync.RWMutex
 	types map[string]prometheus.Counter
@@ -40,6 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		events:   counter("events_total", "Behaviour events that were accepted, by type; beyond 64 types: other.", "type"),
 		dropped:  counter("dropped_values_total", "Values of context and attributes of a type that cannot be kept.").WithLabelValues(),
 		unknown:  counter("unknown_fields_total", "Fields that records of the kind do not have.").WithLabelValues(),
+		letters:  counter("dead_letters_retried_total", "Dead letters that were to be retried, by what became of them.", "outcome"),
 		types:    make(map[string]prometheus.Counter),
 	}
 	for k := event.KindEvent; k <= event.KindUser; k++ {
@@ -53,6 +55,17 @@ func (m *Metrics) accept(rec *event.Record) {
 	m.accepted[rec.Kind].Inc()
 	if rec.Kind == event.KindEvent {
 		m.eventType(rec.Event.Type).Inc()
+	}
+}
+
+// retried counts dead letters by what became of them, and the records that they gave.
+func (m *Metrics) retried(accepted, refused int, recs []event.Record) {
+	m.letters.WithLabelValues("accepted").Add(float64(accepted))
+	m.letters.WithLabelValues("refused").Add(float64(refused))
+	for i := range recs {
+		if recs[i].Kind != event.KindDeadLetter {
+			m.accept(&recs[i])
+		}
 	}
 }
 
