@@ -58,7 +58,9 @@ func (e *Engine) applyEvent(r *event.Record) {
 	if match.Capture {
 		captured = e.capture(item)
 	}
+	e.at(StepJoin, false)
 	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
+	e.at(StepJoin, true)
 
 	e.Features.Apply(e.query, ev, item)
 	e.count(applied)
@@ -100,10 +102,12 @@ func (e *Engine) applyServed(r *event.Record) {
 // Learn implements feedback.Sink: one step of one head.
 func (e *Engine) Learn(s feedback.Step) {
 	e.steps++
+	e.at(StepLearn, false)
 	e.Model.Learn(s.Head, &model.Example{
 		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
 		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
 	})
+	e.at(StepLearn, true)
 }
 
 // Settle implements feedback.Sink: progressive validation pairs the prediction made at capture with the outcome.

@@ -118,9 +118,11 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 	if waiter != nil {
 		c.waiting = append(c.waiting, waiter)
 	}
+	e.at(StepCut, false)
 	for _, s := range e.sets {
 		s.Cut(c.checkpoint.Put)
 	}
+	e.at(StepCut, true)
 }
 
 func (e *Engine) changed() bool {
@@ -146,7 +148,10 @@ func (e *Engine) flush(n int) {
 		return
 	}
 	for c.set < len(e.sets) {
-		if !e.sets[c.set].Flush(n) {
+		e.at(StepFlush, false)
+		flushed := e.sets[c.set].Flush(n)
+		e.at(StepFlush, true)
+		if !flushed {
 			return
 		}
 		c.set++
@@ -165,12 +170,17 @@ func (e *Engine) flush(n int) {
 // commit runs beside the writer. What it returns an error for is in no checkpoint.
 func (e *Engine) commit(ctx context.Context, cp *state.Checkpoint, meta state.Meta) error {
 	if e.opts.Durable != nil {
+		e.at(StepDurable, false)
 		if err := e.opts.Durable(ctx, meta.Cursor); err != nil {
 			cp.Abort()
 			return fmt.Errorf("the log is not durable up to %s: %w", meta.Cursor, overdue(ctx, err))
 		}
+		e.at(StepDurable, true)
 	}
-	return overdue(ctx, cp.Commit(ctx, meta))
+	e.at(StepCommit, false)
+	err := cp.Commit(ctx, meta)
+	e.at(StepCommit, true)
+	return overdue(ctx, err)
 }
 
 // overdue says so when it is the time that has ended something.
@@ -231,6 +241,7 @@ func (e *Engine) lost(err error, took time.Duration) {
 
 // stored publishes a checkpoint that is durable.
 func (e *Engine) stored(took time.Duration) CheckpointStatus {
+	e.at(StepStored, false)
 	for _, s := range e.sets {
 		s.Stored()
 	}
@@ -244,6 +255,7 @@ func (e *Engine) stored(took time.Duration) CheckpointStatus {
 	e.metrics.checkpointAt.Set(float64(status.Written.UnixMilli()) / 1000)
 	e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
 		zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
+	e.at(StepStored, true)
 	e.trim(meta)
 	return status
 }
@@ -256,9 +268,11 @@ func (e *Engine) trim(meta state.Meta) {
 	if previous, ok := e.State.Previous(); ok {
 		meta = previous
 	}
+	e.at(StepTrim, false)
 	if err := e.opts.Trim(meta.Cursor); err != nil {
 		e.log.Warn("old log segments could not be removed", zap.Error(err))
 	}
+	e.at(StepTrim, true)
 }
 
 // finish writes the last checkpoint, after the last record.

@@ -55,6 +55,9 @@ type Options struct {
 	Clock      func() time.Time      // for measuring only; time.Now
 	Registerer prometheus.Registerer // nil: counted, not exported
 	Logger     *zap.Logger           // nil: silent
+
+	// Fault is called before and after every step, by whichever goroutine takes it. It is for tests; nil: nobody looks on.
+	Fault func(s Step, after bool)
 }
 
 // ErrDefinitions reports a state that was made under other feature or head definitions.
@@ -197,10 +200,12 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 		if r.Offset < e.place.Offset(r.Partition) {
 			continue // a source may hand out again what was applied before
 		}
+		e.at(StepApply, false)
 		if err := e.apply(r); err != nil {
 			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
 		}
 		e.place = e.place.Set(r.Partition, r.Offset+1)
+		e.at(StepApply, true)
 		e.flushBeside()
 		if i%publishEvery == publishEvery-1 {
 			e.publish()
