@@ -15,7 +15,7 @@ BENCH_ONLY    ?=
 BENCH_REPEATS ?= 3
 BENCH_SECONDS ?= 0
 
-.PHONY: help build test lint arrows race fuzz bench microbench run demo kafka-test shared-checks
+.PHONY: help build test lint arrows race crash fuzz bench microbench run demo kafka-test shared-checks
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ race: ## all tests under the race detector, with their counts
 	  echo "NOTE: KAFKA_BROKERS is not set: the Kafka tests ran against the broker inside the test process only."; \
 	  echo "      'make kafka-test' runs them against a real one (Java and Maven needed)."; \
 	fi
+
+crash: ## the crash battery in its long form, about 20 minutes, with its counts (KAFKA_BROKERS: against a real broker too)
+	CRASH=long $(GO) test -race -count=1 -timeout 60m -json ./internal/crash ./internal/engine ./cmd/recsvc | $(GO) run ./internal/tools/testsum
 
 kafka-test: ## the Kafka tests against a real broker, started and stopped here
 	trap scripts/kafka-stop.sh EXIT; \

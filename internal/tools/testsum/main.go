@@ -1,5 +1,5 @@
 // Command testsum reads the output of `go test -json` and prints what a person wants of it: a line per package, the
-// output of what failed, every skipped test with its reason, and the counts.
+// output of what failed, every skipped test with its reason, what the crash tests have survived, and the counts.
 //
 //	go test -json ./... | go run ./internal/tools/testsum
 //

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,6 +29,7 @@ type summary struct {
 	broken   int                 // packages of those that failed
 	output   map[string][]string // what a running test or package has printed, by key
 	skips    []string
+	battery  map[string]int // what the crash tests count, by name
 }
 
 type counts struct{ passed, failed, skipped int }
@@ -46,7 +51,7 @@ func (s *summary) ok() bool { return s.ended > 0 && s.total.failed == 0 && s.bro
 // summarise reads r to its end and prints to w as it goes. What is not JSON is passed on as it is: the go command
 // itself prints plain lines when it cannot start.
 func summarise(r io.Reader, w io.Writer) (*summary, error) {
-	s := &summary{packages: map[string]*counts{}, output: map[string][]string{}}
+	s := &summary{packages: map[string]*counts{}, output: map[string][]string{}, battery: map[string]int{}}
 	in := bufio.NewReader(r)
 	for {
 		text, err := in.ReadString('\n')
@@ -76,6 +81,7 @@ func (s *summary) add(l line, w io.Writer) {
 		fmt.Fprint(w, l.Output)
 	case "output":
 		s.output[key] = append(s.output[key], l.Output)
+		s.note(l.Output)
 	case "pass", "fail", "skip":
 		if l.Test == "" {
 			s.endPackage(l, w)
@@ -83,6 +89,17 @@ func (s *summary) add(l line, w io.Writer) {
 			s.endTest(l, w)
 		}
 		delete(s.output, key)
+	}
+}
+
+// batteryLine is what a crash test logs of what it has survived: "battery: kills survived 20".
+var batteryLine = regexp.MustCompile(`battery: (.+) (\d+)\n$`)
+
+// note adds up what the crash tests count.
+func (s *summary) note(output string) {
+	if m := batteryLine.FindStringSubmatch(output); m != nil {
+		n, _ := strconv.Atoi(m[2]) // digits
+		s.battery[m[1]] += n
 	}
 }
 
@@ -130,6 +147,9 @@ func (s *summary) endPackage(l line, w io.Writer) {
 func (s *summary) print(w io.Writer) {
 	for _, skip := range s.skips {
 		fmt.Fprintln(w, "SKIPPED", skip)
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.battery)) {
+		fmt.Fprintf(w, "battery %9d  %s\n", s.battery[what], what)
 	}
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped; %d packages, %d of them failed\n",
 		s.total.passed, s.total.failed, s.total.skipped, s.ended, s.broken)

@@ -53,6 +53,16 @@ func TestASummaryCountsAndShowsWhatMatters(t *testing.T) {
 `,
 			want: []string{"undefined: x", "1 of them failed"},
 		},
+		{
+			name: "what the battery counts is added up",
+			in: `{"Action":"output","Package":"p","Test":"TestK","Output":"    k_test.go:9: battery: kills survived 20\n"}
+{"Action":"pass","Package":"p","Test":"TestK"}
+{"Action":"output","Package":"q","Test":"TestL","Output":"    l_test.go:9: battery: kills survived 3\n"}
+{"Action":"pass","Package":"q","Test":"TestL"}
+{"Action":"pass","Package":"q"}
+`,
+			ok: true, want: []string{"battery        23  kills survived\n"},
+		},
 		{name: "a package without tests counts as nothing tested", in: `{"Action":"skip","Package":"p"}` + "\n",
 			want: []string{"no package was tested"}},
 		{name: "plain lines of the go command pass through", in: "go: cannot find main module\n",
