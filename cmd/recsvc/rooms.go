@@ -148,9 +148,15 @@ func plural(eventType string) string { return eventType + "s" }
 
 // User implements api.Reader.
 func (r *reader) User(id string, now event.Time) (api.UserView, error) {
+	q := r.store.NewQuery()
+	q.Prepare(id)
 	r.store.RLock()
 	defer r.store.RUnlock()
-	p, ok := r.store.Profile(id, now)
+	q.Begin(id, nil, now)
+	p, ok := q.Profile()
+	if err := q.Err(); err != nil {
+		return api.UserView{}, fmt.Errorf("user %q: %w", id, err)
+	}
 	if !ok {
 		return api.UserView{}, fmt.Errorf("user %q: %w", id, api.ErrNotFound)
 	}

@@ -97,26 +97,25 @@ func (d *decoder) bool() bool {
 	return b
 }
 
-func (d *decoder) words() []uint64 {
+// words reads a slice, into the memory of dst where it fits.
+func (d *decoder) words(dst []uint64) []uint64 {
 	n := d.count(8)
-	if n == 0 {
-		return nil
+	if cap(dst) < n {
+		dst = make([]uint64, n)
 	}
-	out := make([]uint64, n)
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint64(d.b[8*i:])
+	dst = dst[:n]
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint64(d.b[8*i:])
 	}
 	d.b = d.b[8*n:]
-	return out
+	return dst
 }
 
 // fixed reads words into a slice that must have their number.
 func (d *decoder) fixed(dst []uint64) {
-	w := d.words()
-	if d.err == nil && len(w) != len(dst) {
+	if w := d.words(dst); d.err == nil && len(w) != len(dst) {
 		d.err = fmt.Errorf("row of %d words where the definitions need %d", len(w), len(dst))
 	}
-	copy(dst, w)
 }
 
 func (d *decoder) tables(dst [][]uint64) {
@@ -126,7 +125,7 @@ func (d *decoder) tables(dst [][]uint64) {
 		return
 	}
 	for i := range dst {
-		dst[i] = d.words()
+		dst[i] = d.words(dst[i])
 	}
 }
 
@@ -143,22 +142,30 @@ func (t *userTable) AppendValue(dst []byte, id uint32) []byte {
 	return appendWords(appendWords(dst, u.recent), u.seen)
 }
 
-func (t *userTable) load(value []byte, sum dirty.Sum) error {
+// decode reads what AppendValue wrote, reusing u's memory.
+func (t *userTable) decode(u *user, value []byte) error {
 	d := decoder{b: value}
-	u := t.add(0)
 	u.id = d.text()
-	delete(t.byHash, 0)
 	u.hash = hashString(u.id)
-	t.byHash[u.hash] = u.index
 	u.known = d.bool()
-	u.attrs = append([]byte(nil), d.bytes()...)
+	u.attrs = append(u.attrs[:0], d.bytes()...)
 	d.fixed(u.row)
 	d.tables(u.subs)
-	u.recent, u.seen = d.words(), d.words()
+	u.recent, u.seen = d.words(u.recent), d.words(u.seen)
 	attrs, err := event.DecodeAttributes(u.attrs)
 	t.refresh(u, attrs)
-	t.set.Loaded(u.index, sum)
 	return errors.Join(d.err, err)
+}
+
+func (t *userTable) load(key, value []byte, sum dirty.Sum) error {
+	if len(key) != 9 {
+		return errShort
+	}
+	u := t.take(binary.BigEndian.Uint64(key[1:]))
+	t.set.Loaded(u.index, sum)
+	err := t.decode(u, value)
+	t.weigh(u)
+	return err
 }
 
 // AppendKey implements dirty.Table.
@@ -195,8 +202,8 @@ func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
 	it.Attrs = attrs
 	d.fixed(it.row)
 	d.tables(it.subs)
-	it.counts = d.words()
-	for i, w := range d.words() {
+	it.counts = d.words(nil)
+	for i, w := range d.words(nil) {
 		if i < len(it.heat) {
 			it.heat[i] = math.Float64frombits(w)
 		}
@@ -206,7 +213,7 @@ func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
 	}
 	it.positives = math.Float64frombits(binary.LittleEndian.Uint64(d.b))
 	d.b = d.b[8:]
-	it.neighbours = d.words()
+	it.neighbours = d.words(nil)
 	t.refresh(it)
 	t.set.Loaded(uint32(it.Ref), sum)
 	return errors.Join(d.err, err)
@@ -229,7 +236,7 @@ func (t *groupTable) load(key, value []byte, sum dirty.Sum) error {
 	d := decoder{b: value}
 	i, k := uint32(len(t.keys)), binary.BigEndian.Uint64(key[1:])
 	t.byKey[k] = i
-	t.keys, t.rows = append(t.keys, k), append(t.rows, d.words())
+	t.keys, t.rows = append(t.keys, k), append(t.rows, d.words(nil))
 	t.set.Loaded(i, sum)
 	return d.err
 }
@@ -264,12 +271,12 @@ func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
 	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType}), rune(key[0])) {
 		return false, nil
 	}
-	if len(value) == 0 || value[0] != 1 {
-		return true, fmt.Errorf("features: entry %x has an unknown version: the state was written by a newer recsvc", key)
+	if value, err = unversioned(value); err != nil {
+		return true, fmt.Errorf("features: entry %x: %w", key, err)
 	}
-	switch value = value[1:]; key[0] {
+	switch key[0] {
 	case prefixUser:
-		err = s.users.load(value, sum)
+		err = s.users.load(key, value, sum)
 	case prefixItem:
 		err = s.items.load(key, value, sum)
 	case prefixGroup:
@@ -283,5 +290,16 @@ func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
 	return true, err
 }
 
-// LoadDone derives what is kept in memory only.
-func (s *Store) LoadDone() { s.recall.rebuild() }
+// unversioned takes the version byte off a value.
+func unversioned(value []byte) ([]byte, error) {
+	if len(value) == 0 || value[0] != 1 {
+		return nil, errors.New("unknown version: the state was written by a newer recsvc")
+	}
+	return value[1:], nil
+}
+
+// LoadDone derives what is kept in memory only. Users who are cold are assumed in their set by then.
+func (s *Store) LoadDone() {
+	s.users.known = s.users.set.Count()
+	s.recall.rebuild()
+}

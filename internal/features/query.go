@@ -19,15 +19,16 @@ func (v *Vector) reset() { v.Slots, v.Values = v.Slots[:0], v.Values[:0] }
 // depend on the item is found and computed once, by [Query.Begin].
 //
 // A Query is used by one goroutine, under the store's read lock (or by the writer); it may be reused for the next
-// list. Between Begin and Item, or two Items, the lock may be given up: the rows are found anew when the store has
+// list. Between Begin and Item, or two Items, the lock may be given up: the user and the rows are found anew when the store has
 // moved on, while the shared part stays as it was computed.
+//
+// A user who is not in memory is read from the state, once a list: by [Query.Prepare], or by what first needs it.
 type Query struct {
-	store *Store
-	now   event.Time
-	user  *user
-	item  *Item
+	finder
+	prepared bool // user was named by Prepare
+	now      event.Time
+	item     *Item
 
-	userID  string
 	context event.Attributes
 	values  []fieldValue // context and calendar fields, by the program's field index
 	read    []uint64     // of values: the list that each was read for
@@ -50,18 +51,43 @@ type Query struct {
 func (s *Store) NewQuery() *Query {
 	p := s.program
 	return &Query{
-		store: s, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), nums: make([]float64, len(p.feats)), cats: make([]category, len(p.feats)),
+		finder: finder{store: s}, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), nums: make([]float64, len(p.feats)), cats: make([]category, len(p.feats)),
 		rows: make([][]uint64, len(p.scopes)), groups: make([]uint32, len(p.scopes)),
+	}
+}
+
+// Prepare reads the user from the state where memory lacks it, so that Begin, with the same user, need not do so while it holds
+// the lock. It must be called without the lock, which it takes itself. Without it all is the same, only that the writer may have to wait.
+func (q *Query) Prepare(userID string) {
+	q.name(userID)
+	q.prepared = true
+	users := &q.store.users
+	if q.hash == 0 || users.cold == nil {
+		return
+	}
+	q.store.RLock()
+	hot := users.find(q.hash) != nil
+	q.store.RUnlock()
+	if !hot {
+		q.borrow()
 	}
 }
 
 // Begin starts a list: it reads the context and finds the user, who may be empty. What does not depend on the item is
 // computed when it is first asked for.
 func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
-	q.userID, q.context, q.now = userID, context, now
+	if !q.prepared || q.userID != userID {
+		q.name(userID)
+	}
+	q.prepared = false
+	q.context, q.now = context, now
 	q.list++
-	q.user, q.item, q.fresh = q.store.users.find(userID), nil, false
+	q.item, q.fresh = nil, false
+	q.resolve()
 }
+
+// Err says why the user could not be read, since Begin; it then counts as unknown. The writer must not go on.
+func (q *Query) Err() error { return q.loan.err }
 
 // prepare computes the shared part, or finds its rows again when the store has moved on since.
 func (q *Query) prepare() {
@@ -88,7 +114,8 @@ func (q *Query) prepare() {
 // locate finds the rows that do not depend on the item.
 func (q *Query) locate() {
 	p := q.store.program
-	q.user, q.item, q.seen = q.store.users.find(q.userID), nil, q.store.version
+	q.resolve()
+	q.item, q.seen = nil, q.store.version
 	for i := range p.scopes {
 		if !p.scopes[i].byItem {
 			q.rows[i] = q.find(i)

@@ -336,8 +336,9 @@ func (s *Store) Newest(dst []ScoredItem, n int) []ScoredItem {
 }
 
 // Recent appends what the user did last, newest first, exposures left out.
-func (s *Store) Recent(dst []RecentEvent, userID string, n int) []RecentEvent {
-	u := s.users.find(userID)
+func (q *Query) Recent(dst []RecentEvent, n int) []RecentEvent {
+	q.resolve()
+	s, u := q.store, q.user
 	if u == nil {
 		return dst
 	}
@@ -352,8 +353,9 @@ func (s *Store) Recent(dst []RecentEvent, userID string, n int) []RecentEvent {
 
 // RecentCategories appends the categories of the items that the user was interested in last, strongest first; each
 // step back in time weighs nine tenths of the one after it.
-func (s *Store) RecentCategories(dst []CategoryScore, userID string, n int) []CategoryScore {
-	u, start, weight := s.users.find(userID), len(dst), 1.0
+func (q *Query) RecentCategories(dst []CategoryScore, n int) []CategoryScore {
+	q.resolve()
+	s, u, start, weight := q.store, q.user, len(dst), 1.0
 	if u == nil {
 		return dst
 	}
@@ -384,8 +386,9 @@ func addCategory(dst []CategoryScore, start int, category string, w float64) []C
 }
 
 // Seen appends what was shown to the user, as far as it is remembered, in no particular order.
-func (s *Store) Seen(dst []SeenItem, userID string) []SeenItem {
-	u := s.users.find(userID)
+func (q *Query) Seen(dst []SeenItem) []SeenItem {
+	q.resolve()
+	u := q.user
 	if u == nil {
 		return dst
 	}

@@ -25,6 +25,11 @@ type Options struct {
 	SeenItems         int // items remembered as seen per user; 256
 	CovisitWindow     int // a user's last items that an item is paired with; 10
 	Neighbours        int // co-visited items kept per item; 64
+
+	// Cold reads users who are in the last committed checkpoint and not in memory; nil: all are in memory.
+	Cold dirty.Reader
+	// UserBytes bounds the memory of users, with Cold; 0: unbounded. See [Store.SetUserBytes].
+	UserBytes int64
 }
 
 // DefaultWeights are the popularity weights of the well-known event types.
@@ -55,8 +60,9 @@ func (o *Options) setDefaults() {
 
 // Store is the state of all features, the catalogue, and what recall reads.
 //
-// One goroutine, the engine's, changes it through Apply, EnsureItem and the Upserts, which take the lock themselves; it
+// One goroutine, the engine's, changes it through Apply, EnsureItem, Full and the Upserts, which take the lock themselves; it
 // reads without. Everyone else holds the read lock, in short stretches. State is a function of the calls made: no clock, no randomness, no map order.
+// Which users are in memory is no part of it.
 type Store struct {
 	sync.RWMutex
 
@@ -67,7 +73,10 @@ type Store struct {
 	groups  groupTable
 	types   typeTable
 	recall  recall
-	version uint64 // changes made; rows found under an older one may have moved
+	version uint64 // changes made; users and rows found under an older one may have moved
+
+	upserted finder // of the writer
+	err      error
 }
 
 // New compiles the definitions. A wrong one is reported as a *DefinitionError.
@@ -79,6 +88,8 @@ func New(defs []Definition, opts Options) (*Store, error) {
 	}
 	s := &Store{program: p, opts: opts}
 	s.users.init(p)
+	s.users.cold, s.users.limit = opts.Cold, opts.UserBytes
+	s.upserted.store = s
 	s.items.init(p, len(opts.TrendingHalfLives))
 	s.groups.init(p)
 	s.types.init(opts.Weights)
@@ -108,24 +119,27 @@ func (s *Store) EnsureItem(id string) ItemRef {
 	return s.items.ensure(id)
 }
 
+// Err is why an Apply or UpsertUser has changed nothing: its user could not be read from the state. It stays, and the
+// engine must not go on: the state is no longer what the log says.
+func (s *Store) Err() error { return s.err }
+
 // Apply moves every window that the event touches to include it. q has begun with the event's user, context (its own,
-// or its exposure's) and time; ref is its item, or NoItem.
+// or its exposure's) and time; ref is its item, or NoItem. It changes nothing when the user cannot be read: see Err.
 func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
+	if q.resolve(); q.failed() {
+		s.err = q.loan.err
+		return
+	}
 	s.Lock()
 	defer s.Unlock()
 	// What a capture has found just now need not be looked for again.
-	found := q.fresh && q.seen == s.version && q.item != nil && q.item.Ref == ref
+	found := q.fresh && q.seen == s.version && q.item != nil && q.item.Ref == ref && q.user != &q.loan.user
 	s.version++
-	if q.user == nil && e.User != "" {
-		q.user = s.users.ensure(e.User)
-	}
+	s.own(&q.finder)
 	q.item = nil
 	if ref != NoItem {
 		q.item = s.items.at(ref)
 		s.items.set.Touch(uint32(ref))
-	}
-	if q.user != nil {
-		s.users.set.Touch(q.user.index)
 	}
 	for _, u := range s.program.updates[e.Type] {
 		if row := s.row(q, u.scope, e.Time, found); row != nil {
@@ -135,6 +149,10 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		}
 	}
 	s.remember(q, e, ref)
+	if q.user != nil {
+		s.users.weigh(q.user)
+	}
+	s.users.turn()
 }
 
 func (o *op) apply(q *Query, row []uint64, e *event.Event, ref ItemRef) {

@@ -169,7 +169,7 @@ func TestSubRowsAreBoundedAndTheOldestGivesWay(t *testing.T) {
 		upsert(s, id, fmt.Sprint("c", i), 1)
 		do(s, q, "exposure", "u", id, t0.Add(time.Duration(i)*time.Second))
 	}
-	u := s.users.find("u")
+	u := s.users.find(hashString("u"))
 	for _, block := range u.subs {
 		if len(block) == 0 || len(block)/4 > 4*64 {
 			t.Errorf("%d words of sub-rows", len(block))

@@ -1,7 +1,9 @@
 package features
 
 import (
+	"bytes"
 	"strings"
+	"sync/atomic"
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
@@ -9,7 +11,8 @@ import (
 
 // user is everything kept about one person.
 type user struct {
-	index  uint32
+	index  uint32 // its slot
+	used   uint32 // 1: since the hand came by last; readers set it, so atomically
 	hash   uint64
 	id     string
 	known  bool   // upserted, not only seen in events
@@ -19,17 +22,23 @@ type user struct {
 	subs   [][]uint64
 	recent []uint64 // newest last: instant, item reference plus one << 32 | type
 	seen   []uint64 // instant last seen, item reference plus one << 32 | acted << 31 | times
+	bytes  int64    // of the above, as the table counts them
 }
 
 const chunkBits = 10
 
-// userTable holds users in chunks, so that a pointer to one stays good for ever.
+// userTable holds the users that are in memory; with a store to read from, the others are cold (see loan). Slots lie in
+// chunks, so that a pointer to one stays good for ever, though a slot may come to hold another user under the write lock.
 type userTable struct {
 	program *program
+	cold    dirty.Reader // nil: all users are in memory
 	byHash  map[uint64]uint32
 	chunks  [][]user
-	n       uint32
+	n       uint32   // slots ever used
+	free    []uint32 // slots among them whose users have left
 	set     *dirty.Set
+	known   int64 // users in memory and cold together
+	hand
 }
 
 func (t *userTable) init(p *program) {
@@ -39,42 +48,61 @@ func (t *userTable) init(p *program) {
 
 func (t *userTable) at(i uint32) *user { return &t.chunks[i>>chunkBits][i&(1<<chunkBits-1)] }
 
-func (t *userTable) find(id string) *user {
-	if id == "" {
+// find returns the user if it is in memory. The caller holds the read lock, or is the writer.
+func (t *userTable) find(hash uint64) *user {
+	i, ok := t.byHash[hash]
+	if !ok {
 		return nil
 	}
-	if i, ok := t.byHash[hashString(id)]; ok {
-		return t.at(i)
+	u := t.at(i)
+	if atomic.LoadUint32(&u.used) == 0 {
+		atomic.StoreUint32(&u.used, 1)
 	}
-	return nil
+	return u
 }
 
-// ensure finds the user or makes a new one; either way it may be changed by the caller.
-func (t *userTable) ensure(id string) *user {
-	h := hashString(id)
-	i, ok := t.byHash[h]
-	if ok {
-		t.set.Touch(i)
-		return t.at(i)
-	}
-	t.set.Touch(t.n)
-	u := t.add(h)
+// create makes a user that is neither in memory nor in the store.
+func (t *userTable) create(id string, hash uint64) *user {
+	u := t.take(hash)
+	t.set.Touch(u.index)
+	t.known++
 	u.id = strings.Clone(id)
 	t.refresh(u, nil)
 	return u
 }
 
-func (t *userTable) add(h uint64) *user {
+// take finds a slot for a user who comes into memory.
+func (t *userTable) take(hash uint64) *user {
+	var u *user
+	if last := len(t.free) - 1; last >= 0 {
+		u, t.free = t.at(t.free[last]), t.free[:last]
+	} else {
+		u = t.extend()
+	}
+	if u.values == nil {
+		u.values, u.row, u.subs = t.body()
+	}
+	u.hash, u.used = hash, 1
+	t.byHash[hash] = u.index
+	return u
+}
+
+// body makes what has the same size for all users.
+func (t *userTable) body() (values []fieldValue, row []uint64, subs [][]uint64) {
+	return make([]fieldValue, t.program.counts[fromUser]), make([]uint64, t.program.ownWords(ownUser)),
+		make([][]uint64, t.program.subs[ownUser])
+}
+
+// extend returns a slot that was never used.
+func (t *userTable) extend() *user {
 	if t.n>>chunkBits == uint32(len(t.chunks)) {
 		t.chunks = append(t.chunks, make([]user, 1<<chunkBits))
+		t.fixed += slotBytes << chunkBits
 	}
 	u := t.at(t.n)
-	*u = user{
-		index: t.n, hash: h, values: make([]fieldValue, t.program.counts[fromUser]),
-		row: make([]uint64, t.program.ownWords(ownUser)), subs: make([][]uint64, t.program.subs[ownUser]),
-	}
-	t.byHash[h] = t.n
+	u.index = t.n
 	t.n++
+	t.fixed += indexBytes
 	return u
 }
 
@@ -91,16 +119,40 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 	}
 }
 
-// UpsertUser changes the keys that the record names; null removes one.
+// UpsertUser changes the keys that the record names; null removes one. It changes nothing when the user cannot be read:
+// see Err.
 func (s *Store) UpsertUser(r *event.User) {
+	f := &s.upserted
+	f.name(r.ID)
+	if f.resolve(); f.failed() {
+		s.err = f.loan.err
+		return
+	}
 	s.Lock()
 	defer s.Unlock()
 	s.version++
-	u := s.users.ensure(r.ID)
+	u := s.own(f)
 	attrs, _ := event.DecodeAttributes(u.attrs) // our own encoding: checked when it was read from disk
 	attrs = merge(attrs, r.Attrs)
 	u.known, u.attrs = true, event.AppendAttributes(nil, attrs)
 	s.users.refresh(u, attrs)
+	s.users.weigh(u)
+	s.users.turn()
+}
+
+// own brings the user that was found into memory, a new one where there was none, to be changed by the caller; nil for nobody.
+func (s *Store) own(f *finder) *user {
+	t := &s.users
+	switch {
+	case f.hash == 0:
+		return nil
+	case f.user == nil:
+		f.user = t.create(f.userID, f.hash)
+	case f.user == &f.loan.user:
+		f.user = t.adopt(&f.loan)
+	}
+	t.set.Touch(f.user.index)
+	return f.user
 }
 
 // merge applies an upsert to a sorted flat map. The result shares nothing with changes' memory once encoded.
@@ -130,18 +182,15 @@ type Profile struct {
 	Recent     []RecentEvent // newest first
 }
 
-// Profile reads a user as of now; ok is false for one never seen nor upserted. The caller holds the read lock.
-func (s *Store) Profile(id string, now event.Time) (p Profile, ok bool) {
-	u := s.users.find(id)
-	if u == nil {
+// Profile reads the user with whom the query has begun; ok is false for one never seen nor upserted.
+func (q *Query) Profile() (p Profile, ok bool) {
+	q.prepare()
+	if q.user == nil {
 		return p, false
 	}
-	p.ID = u.id
-	p.Attributes, _ = event.DecodeAttributes(u.attrs)
-	p.Recent = s.Recent(nil, id, s.opts.RecentEvents)
-	q := s.NewQuery()
-	q.Begin(id, nil, now)
-	q.prepare()
-	p.Features = q.describe(s.program.shared)
+	p.ID = q.user.id
+	p.Attributes, _ = event.DecodeAttributes(bytes.Clone(q.user.attrs)) // the texts lie in what is decoded
+	p.Recent = q.Recent(nil, q.store.opts.RecentEvents)
+	p.Features = q.describe(q.store.program.shared)
 	return p, true
 }

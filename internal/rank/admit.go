@@ -6,7 +6,7 @@ func (p *pass) bar() {
 	p.r.store.RLock()
 	defer p.r.store.RUnlock()
 	if p.scene.Seen.active() && p.personal() && p.req.Candidates == nil {
-		p.seen = p.r.store.Seen(p.seen[:0], p.req.User)
+		p.seen = p.query.Seen(p.seen[:0])
 		how := demoted
 		if p.scene.Seen.Mode == SeenHide {
 			how = barred

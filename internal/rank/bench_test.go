@@ -29,6 +29,7 @@ type benchStore struct {
 }
 
 type benchQuery struct {
+	fakeQuery
 	s      *benchStore
 	shared Vector
 }
@@ -64,9 +65,10 @@ func (s *benchStore) addHistory(user string, rng *rand.Rand) {
 	s.liked[user] = []CategoryScore{{Category: "odd", Score: 3}, {Category: "even", Score: 1}}
 }
 
-func (s *benchStore) NewQuery() Query { return &benchQuery{s: s} }
+func (s *benchStore) NewQuery() Query { return &benchQuery{s: s, fakeQuery: fakeQuery{store: s.fakeStore}} }
 
-func (q *benchQuery) Begin(user string, _ event.Attributes, _ event.Time) {
+func (q *benchQuery) Begin(user string, ctx event.Attributes, t event.Time) {
+	q.fakeQuery.Begin(user, ctx, t)
 	q.shared.Slots = q.shared.Slots[:0]
 	for i := range sharedFeatures {
 		q.shared.Slots = append(q.shared.Slots, uint32(xxh3.HashStringSeed(user, uint64(i))))

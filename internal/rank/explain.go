@@ -52,7 +52,7 @@ type explainer struct {
 }
 
 // explainer returns nil when no explanation was asked for, or the model cannot give one. It is called before
-// the query begins.
+// the query makes a vector.
 func (p *pass) explainer() *explainer {
 	by, ok := p.r.scorer.(Explainer)
 	ok = ok && p.req.Explain

@@ -26,6 +26,8 @@ type fakeStore struct {
 	liked    map[string][]CategoryScore
 	seen     map[string][]SeenItem
 	named    bool
+
+	unreadable map[string]error // by user
 }
 
 func (s *fakeStore) RLock()   { s.mu.RLock(); s.readers.Add(1) }
@@ -63,21 +65,6 @@ func (s *fakeStore) Similar(dst []ScoredItem, ref ItemRef, n int) []ScoredItem {
 	return appendTop(dst, s.similar[ref], n)
 }
 
-func (s *fakeStore) Recent(dst []RecentEvent, user string, n int) []RecentEvent {
-	s.locked()
-	return appendTop(dst, s.recent[user], n)
-}
-
-func (s *fakeStore) RecentCategories(dst []CategoryScore, user string, n int) []CategoryScore {
-	s.locked()
-	return appendTop(dst, s.liked[user], n)
-}
-
-func (s *fakeStore) Seen(dst []SeenItem, user string) []SeenItem {
-	s.locked()
-	return append(dst, s.seen[user]...)
-}
-
 func (s *fakeStore) NewQuery() Query {
 	q := &fakeQuery{store: s}
 	if s.named {
@@ -90,15 +77,48 @@ func appendTop[T any](dst, src []T, n int) []T { return append(dst, src[:min(n, 
 
 // fakeQuery has one shared feature, and one per item whose slot is the item's ref.
 type fakeQuery struct {
-	store *fakeStore
-	begun bool
+	store    *fakeStore
+	user     string
+	prepared bool
+	begun    bool
 }
 
 const sharedSlot = 1 << 30
 
-func (q *fakeQuery) Begin(string, event.Attributes, event.Time) {
+func (q *fakeQuery) Prepare(user string) { q.user, q.prepared = user, true }
+
+func (q *fakeQuery) Begin(user string, _ event.Attributes, _ event.Time) {
 	q.store.locked()
-	q.begun = true
+	if !q.prepared || q.user != user {
+		panic("the query has not prepared for the user")
+	}
+	q.prepared, q.begun = false, true
+}
+
+func (q *fakeQuery) Err() error { return q.store.unreadable[q.user] }
+
+// theUser is whom the query has begun with, if that user can be read.
+func (q *fakeQuery) theUser() string {
+	q.store.locked()
+	if !q.begun {
+		panic("the query has not begun")
+	}
+	if q.Err() != nil {
+		return ""
+	}
+	return q.user
+}
+
+func (q *fakeQuery) Recent(dst []RecentEvent, n int) []RecentEvent {
+	return appendTop(dst, q.store.recent[q.theUser()], n)
+}
+
+func (q *fakeQuery) RecentCategories(dst []CategoryScore, n int) []CategoryScore {
+	return appendTop(dst, q.store.liked[q.theUser()], n)
+}
+
+func (q *fakeQuery) Seen(dst []SeenItem) []SeenItem {
+	return append(dst, q.store.seen[q.theUser()]...)
 }
 
 func (q *fakeQuery) Shared() Vector {

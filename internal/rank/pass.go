@@ -23,6 +23,7 @@ const (
 	degradedDeadline  = "deadline"        // some were not scored: by how strongly they were recalled
 	degradedCatalogue = "empty catalogue" // nothing is available at all
 	degradedUnknown   = "candidates"      // some of the caller's are not in the catalogue, and left out
+	degradedUser      = "user"            // the user could not be read, and counts as unknown
 )
 
 // What marks says of an item that is no candidate; from 0 on it is a candidate's index.
@@ -111,6 +112,14 @@ func (p *pass) end() {
 	p.env = filterEnv{}
 }
 
+// meet finds the user and takes in the context.
+func (p *pass) meet() {
+	p.query.Prepare(p.req.User)
+	p.r.store.RLock()
+	defer p.r.store.RUnlock()
+	p.query.Begin(p.req.User, p.req.Context, p.req.Now)
+}
+
 func (p *pass) mark(stage int) { p.marked[stage+1] = p.r.clock() }
 
 // degrade notes what was skipped, once.
@@ -128,6 +137,9 @@ func (p *pass) answer() List {
 	p.choices = explore(p.choices[:0], p.sorted(), p.req.N, p.scene.Epsilon, p.rng)
 	if len(p.choices) == 0 && p.req.Candidates == nil && p.emptyCatalogue() {
 		p.degrade(degradedCatalogue)
+	}
+	if p.query.Err() != nil {
+		p.degrade(degradedUser)
 	}
 	items := make([]Ranked, len(p.choices))
 	for i, ch := range p.choices {

@@ -64,6 +64,7 @@ func (r *Ranker) Rank(ctx context.Context, req Request) (List, error) {
 	}
 	p := r.passes.Get().(*pass)
 	p.begin(ctx, req, scene)
+	p.meet()
 	p.recall()
 	p.mark(stageRecall)
 	p.score()

@@ -138,7 +138,7 @@ func (p *pass) findSeeds() {
 		return
 	}
 	// Not every event is a positive, nor on another item than the one before it.
-	p.recent = p.r.store.Recent(p.recent[:0], p.req.User, 5*p.scene.Seeds)
+	p.recent = p.query.Recent(p.recent[:0], 5*p.scene.Seeds)
 	weight := 1.0
 	for _, e := range p.recent {
 		if len(p.seeds) > p.scene.Seeds {
@@ -180,7 +180,7 @@ func (p *pass) drawCategories(quota int) {
 func (p *pass) findLiked() {
 	p.r.store.RLock()
 	defer p.r.store.RUnlock()
-	p.liked = p.r.store.RecentCategories(p.liked[:0], p.req.User, p.scene.Categories)
+	p.liked = p.query.RecentCategories(p.liked[:0], p.scene.Categories)
 }
 
 // fill draws on the newest items, and then on any item at all, until there are target candidates.

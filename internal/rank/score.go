@@ -27,7 +27,7 @@ func (p *pass) score() {
 // scoreByModel builds the vectors chunk by chunk under the read lock and scores them outside it.
 func (p *pass) scoreByModel() {
 	explainer := p.explainer()
-	shared := p.beginQuery()
+	shared := p.shared()
 	if explainer != nil {
 		explainer.shared = p.slotNames()
 	}
@@ -50,11 +50,10 @@ func (p *pass) scoreByModel() {
 	}
 }
 
-// beginQuery resolves the user and the context, and returns the part of the vectors that depends on nothing else.
-func (p *pass) beginQuery() Vector {
+// shared is the part of the vectors that depends on the user and the context alone.
+func (p *pass) shared() Vector {
 	p.r.store.RLock()
 	defer p.r.store.RUnlock()
-	p.query.Begin(p.req.User, p.req.Context, p.req.Now)
 	return p.query.Shared()
 }
 

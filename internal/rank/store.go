@@ -35,12 +35,12 @@ type Signals interface {
 	Similar(dst []ScoredItem, ref ItemRef, n int) []ScoredItem
 }
 
-// History is what the store remembers of one user, bounded per user. An unknown user has none. Its methods
+// History is what the store remembers of a query's user, bounded per user. An unknown user has none. Its methods
 // append to dst and need the read lock.
 type History interface {
-	Recent(dst []RecentEvent, user string, n int) []RecentEvent // newest first
-	RecentCategories(dst []CategoryScore, user string, n int) []CategoryScore
-	Seen(dst []SeenItem, user string) []SeenItem // in any order
+	Recent(dst []RecentEvent, n int) []RecentEvent // newest first
+	RecentCategories(dst []CategoryScore, n int) []CategoryScore
+	Seen(dst []SeenItem) []SeenItem // in any order
 }
 
 // Store is the state beside which ranking runs; [FromFeatures] makes one. RLock is held for microseconds at
@@ -50,16 +50,21 @@ type Store interface {
 	RUnlock()
 	Catalogue
 	Signals
-	History
 	NewQuery() Query // needs no lock
 }
 
-// Query builds the feature vectors of one list after another, for one goroutine. The lock may be given up
-// between its calls.
+// Query reads the user and builds the feature vectors of one list after another, for one goroutine. The lock may be
+// given up between its calls.
 type Query interface {
+	// Prepare fetches the user, from disk where memory lacks it, for the Begin that follows. It must be called
+	// without the lock.
+	Prepare(user string)
 	// Begin starts a list: it resolves the user, who may be empty or unknown, and the context as of now. It
 	// needs the read lock.
 	Begin(user string, context event.Attributes, now event.Time)
+	// Err says why the user could not be read since Begin, and so counts as unknown.
+	Err() error
+	History
 	// Shared returns the user and context features. It stays valid, without the lock, until the next Begin.
 	Shared() Vector
 	// Item overwrites dst, reusing its memory, with the features that depend on ref. It needs the read lock.
