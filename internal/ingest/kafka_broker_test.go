@@ -67,7 +67,8 @@ func makeTopic(t testing.TB, brokers []string, partitions int32) string {
 
 func withAdmin(t testing.TB, brokers []string, do func(sarama.ClusterAdmin) error) {
 	t.Helper()
-	c := testOptions(brokers, "admin").saramaConfig()
+	o := testOptions(brokers, "admin")
+	c := o.saramaConfig()
 	c.Metadata.Full = true
 	admin, err := sarama.NewClusterAdmin(brokers, c)
 	if err != nil {
@@ -178,19 +179,31 @@ func (r *running) take(n int) []event.Record {
 	return recs
 }
 
-// failure returns the error that Run ended with by itself.
-func (r *running) failure() error {
+// until waits for a status that the test asks for. No record may come meanwhile.
+func (r *running) until(what string, is func(KafkaStatus) bool) KafkaStatus {
 	r.t.Helper()
-	select {
-	case err := <-r.err:
-		r.ended = true
-		return err
-	case batch := <-r.out:
-		r.t.Fatalf("%d records came, the first at offset %d: want an error", len(batch.Records), batch.Records[0].Offset)
-	case <-time.After(patience):
-		r.t.Fatalf("Run did not end; status %+v", r.source.Status())
+	late := time.After(patience)
+	for {
+		if st := r.source.Status(); is(st) {
+			return st
+		}
+		select {
+		case batch := <-r.out:
+			r.t.Fatalf("%d records came, the first at offset %d: want %s", len(batch.Records), batch.Records[0].Offset, what)
+		case err := <-r.err:
+			r.ended = true
+			r.t.Fatalf("Run ended with %v: want %s", err, what)
+		case <-late:
+			r.t.Fatalf("not within the test's patience: %s; status %+v", what, r.source.Status())
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	return nil
+}
+
+// problem waits until something keeps records from coming, and returns it.
+func (r *running) problem(target error) error {
+	r.t.Helper()
+	return r.until("a problem: "+target.Error(), func(st KafkaStatus) bool { return errors.Is(st.Problem(), target) }).Problem()
 }
 
 // clicks returns n events of users u0, u1, … in turn; their ids are numbered from first.

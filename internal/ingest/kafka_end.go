@@ -2,14 +2,10 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/IBM/sarama"
 )
-
-// ErrKafkaDown reports a question to a source that has no connection to the brokers.
-var ErrKafkaDown = errors.New("kafka is out of reach")
 
 // join lets others ask the client of the present membership.
 func (s *KafkaSource) join(client sarama.Client) {
@@ -30,6 +26,7 @@ func (s *KafkaSource) leave(client sarama.Client) error {
 
 // End asks the broker for the offset after the newest record of a partition, which Status may learn of a little later:
 // a producer's acknowledgement can be faster than the next answer to the consumer. It may be called by any goroutine.
+// ErrKafkaDown: there is no connection to ask through.
 func (s *KafkaSource) End(ctx context.Context, partition int32) (int64, error) {
 	s.mu.Lock()
 	client := s.client

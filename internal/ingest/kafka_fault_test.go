@@ -142,14 +142,23 @@ func answer[R kmsg.Response](set func(R)) func(kmsg.Request) (kmsg.Response, err
 	}
 }
 
-func TestKafkaSourceStopsWhenItMayNotRead(t *testing.T) {
+func TestKafkaSourceSaysThatItMayNotReadAndGoesOnWhenItMay(t *testing.T) {
 	t.Parallel()
 	cluster := fakeKafka(t)
 	o := testOptions(cluster.ListenAddrs(), makeTopic(t, cluster.ListenAddrs(), 1))
-	cluster.ControlKey(kmsg.JoinGroup.Int16(), answer(func(r *kmsg.JoinGroupResponse) { r.ErrorCode = kerr.GroupAuthorizationFailed.Code }))
-	if err := runKafka(t, o, nil).failure(); !errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
-		t.Errorf("got %v", err)
-	}
+	mustAppend(t, openKafkaLog(t, o), clicks(1, 0, 3)...)
+	var granted atomic.Bool
+	cluster.ControlKey(kmsg.JoinGroup.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if granted.Load() {
+			return nil, nil, false
+		}
+		return answer(func(r *kmsg.JoinGroupResponse) { r.ErrorCode = kerr.GroupAuthorizationFailed.Code })(req)
+	})
+	r := runKafka(t, o, nil)
+	r.problem(sarama.ErrGroupAuthorizationFailed)
+	granted.Store(true)
+	onceEach(t, r.take(3), 3)
 }
 
 func TestKafkaLogWritesOnceAlthoughTheBrokerRefusesAtFirst(t *testing.T) {

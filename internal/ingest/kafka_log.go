@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/IBM/sarama"
 
 	"recsvc/internal/event"
 )
-
-// ErrKafkaClosed reports an Append after Close.
-var ErrKafkaClosed = errors.New("kafka log closed")
 
 // KafkaLog is the Log of a Kafka topic. What Append has returned for is acknowledged by all in-sync replicas, and the
 // records of one person keep the order of the Appends that returned one after the other. Any number of goroutines may
@@ -20,11 +16,7 @@ var ErrKafkaClosed = errors.New("kafka log closed")
 type KafkaLog struct {
 	opts KafkaOptions
 
-	mu       sync.Mutex
-	client   sarama.Client
-	producer sarama.SyncProducer // nil before the first Append
-	closed   bool
-	sending  sync.WaitGroup // Appends that use the producer, those given up by their callers too
+	producer *kafkaProducer
 }
 
 var _ Log = (*KafkaLog)(nil)
@@ -35,12 +27,17 @@ func NewKafkaLog(opts KafkaOptions) (*KafkaLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KafkaLog{opts: opts}, nil
+	return &KafkaLog{opts: opts, producer: &kafkaProducer{brokers: opts.Brokers, config: opts.logConfig}}, nil
 }
 
 // Append implements Log: it writes recs, stamps each with its Partition and Offset, and returns the cursor just after
-// them. After an error some of them may be in the log all the same, in places unknown; sending those again is safe for
-// records with an id. Append keeps no reference to recs.
+// them. Append keeps no reference to recs.
+//
+// After an error, a time-out above all, some of the records may be in the log all the same, in places unknown: the broker
+// may have written them and its answer be lost. Inside of Append a request that is sent again is recognised by the broker
+// (the producer is idempotent) and written once. Beyond that nobody knows, so the caller sees the error and its client an
+// HTTP 503, and sends again: an event with an id that was written the first time is then in the log twice and applied
+// once, by (user, id); one without an id counts twice.
 func (l *KafkaLog) Append(ctx context.Context, recs []event.Record) (event.Cursor, error) {
 	if len(recs) == 0 {
 		return nil, nil
@@ -49,18 +46,17 @@ func (l *KafkaLog) Append(ctx context.Context, recs []event.Record) (event.Curso
 	if err != nil {
 		return nil, err
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- l.send(msgs) }() // sarama knows no contexts
-	select {
-	case err = <-sent:
-	case <-ctx.Done():
+	switch err = l.producer.send(ctx, msgs); {
+	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("append to kafka topic %s: %w: whether the records were written is not known", l.opts.Topic, ctx.Err())
-	}
-	if err != nil {
+	case err != nil:
 		return nil, l.appendError(err, len(recs))
 	}
 	var next event.Cursor
 	for i, msg := range msgs {
+		if msg.Offset < 0 {
+			return nil, fmt.Errorf("append to kafka topic %s: the records were written before, in places that the broker no longer knows", l.opts.Topic)
+		}
 		recs[i].Partition, recs[i].Offset = msg.Partition, msg.Offset
 		next = next.Set(msg.Partition, max(next.Offset(msg.Partition), msg.Offset+1))
 	}
@@ -72,18 +68,7 @@ func (l *KafkaLog) Wait(ctx context.Context, _ event.Cursor) error { return ctx.
 
 // Close waits for what is being sent and lets go of the brokers. Appends after it
 // fail with ErrKafkaClosed; a second Close does nothing.
-func (l *KafkaLog) Close() error {
-	l.mu.Lock()
-	l.closed = true
-	producer, client := l.producer, l.client
-	l.producer, l.client = nil, nil
-	l.mu.Unlock()
-	if producer == nil {
-		return nil
-	}
-	l.sending.Wait()
-	return errors.Join(producer.Close(), client.Close())
-}
+func (l *KafkaLog) Close() error { return l.producer.close() }
 
 func (l *KafkaLog) messages(recs []event.Record) ([]*sarama.ProducerMessage, error) {
 	msgs := make([]*sarama.ProducerMessage, len(recs))
@@ -101,56 +86,26 @@ func (l *KafkaLog) messages(recs []event.Record) ([]*sarama.ProducerMessage, err
 	return msgs, nil
 }
 
-// send returns when every message is acknowledged or has failed.
-func (l *KafkaLog) send(msgs []*sarama.ProducerMessage) error {
-	producer, err := l.begin()
-	if err != nil {
-		return err
-	}
-	defer l.sending.Done()
-	return producer.SendMessages(msgs)
-}
-
-// begin returns the producer, connecting it first when there is none yet, and counts the caller in.
-func (l *KafkaLog) begin() (sarama.SyncProducer, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, ErrKafkaClosed
-	}
-	if l.producer == nil {
-		if err := l.connect(); err != nil {
-			return nil, fmt.Errorf("connect: %w", err)
-		}
-	}
-	l.sending.Add(1)
-	return l.producer, nil
-}
-
-func (l *KafkaLog) connect() error {
-	client, err := sarama.NewClient(l.opts.Brokers, l.opts.logConfig())
-	if err != nil {
-		return err
-	}
-	producer, err := sarama.NewSyncProducerFromClient(client)
-	if err != nil {
-		return errors.Join(err, client.Close())
-	}
-	l.client, l.producer = client, producer
-	return nil
-}
-
 // appendError says how many records failed and why the first one did.
 func (l *KafkaLog) appendError(err error, of int) error {
 	var failed sarama.ProducerErrors
-	if errors.As(err, &failed) && len(failed) > 0 {
-		return fmt.Errorf("append to kafka topic %s: %d of %d records failed: %w", l.opts.Topic, len(failed), of, explain(failed[0].Err))
+	if errors.As(err, &failed) {
+		return fmt.Errorf("append to kafka topic %s: %d of %d records failed: %w", l.opts.Topic, len(failed), of, l.opts.explain(firstFailure(err)))
 	}
-	return fmt.Errorf("append to kafka topic %s: %w", l.opts.Topic, err)
+	return fmt.Errorf("append to kafka topic %s: %w", l.opts.Topic, l.opts.explain(err))
+}
+
+// firstFailure returns why the first of several messages failed.
+func firstFailure(err error) error {
+	var failed sarama.ProducerErrors
+	if errors.As(err, &failed) && len(failed) > 0 {
+		return failed[0].Err
+	}
+	return err
 }
 
 // logConfig asks for the strongest promise that Kafka makes without transactions.
-func (o KafkaOptions) logConfig() *sarama.Config {
+func (o *KafkaOptions) logConfig() *sarama.Config {
 	c := o.saramaConfig()
 	c.Producer.RequiredAcks = sarama.WaitForAll
 	c.Producer.Idempotent = true // a request sent again after a lost answer is written once

@@ -13,12 +13,13 @@ import (
 type kafkaHandler struct {
 	source  *KafkaSource
 	client  sarama.Client
+	group   sarama.ConsumerGroup
 	out     chan<- *Batch
 	backoff *backoff
 }
 
-// Setup puts each claimed partition at the source's own offset. It refuses a session in which one of them is not in
-// the log: reading on from anywhere else would lose records or repeat them.
+// Setup puts each claimed partition at the source's own offset. One that is not in the log is not read: going on from
+// anywhere else would lose records or repeat them.
 func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 	topic := h.source.opts.Topic
 	all, err := h.client.Partitions(topic)
@@ -32,54 +33,107 @@ func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 		h.source.opts.Partitions(all)
 	}
 	claims := session.Claims()[topic]
-	if len(claims) < len(all) {
-		h.source.opts.Logger.Warn("another member of the consumer group has some of the partitions: this instance does not see their records",
-			zap.String("group", h.source.opts.Group), zap.Int("partitions", len(all)), zap.Int("ours", len(claims)))
-	}
-	h.source.unclaim()
+	h.source.share(all, claims)
 	for _, partition := range claims {
-		next, err := h.position(topic, partition)
+		start, err := h.position(session.Context(), partition)
 		if err != nil {
 			return err
 		}
 		// Mark only moves forward and Reset only back: together they set.
-		session.MarkOffset(topic, partition, next, "")
-		session.ResetOffset(topic, partition, next, "")
+		session.MarkOffset(topic, partition, start, "")
+		session.ResetOffset(topic, partition, start, "")
 	}
+	h.source.setSuspect(false)
 	h.backoff.tries = 0
 	h.source.up()
 	return nil
 }
 
-// position returns the offset at which a partition goes on: our own, or for one that we have never read the oldest.
-func (h *kafkaHandler) position(topic string, partition int32) (int64, error) {
-	oldest, err := h.client.GetOffset(topic, partition, sarama.OffsetOldest)
+// position returns the offset at which a partition goes on: our own, or for one that we have never read the oldest. For a
+// partition that stands still it is one that sarama takes.
+func (h *kafkaHandler) position(ctx context.Context, partition int32) (int64, error) {
+	oldest, end, err := h.bounds(partition)
 	if err != nil {
-		return 0, fmt.Errorf("oldest offset of partition %d: %w", partition, err)
+		return 0, err
 	}
-	end, err := h.client.GetOffset(topic, partition, sarama.OffsetNewest)
-	if err != nil {
-		return 0, fmt.Errorf("newest offset of partition %d: %w", partition, err)
+	next, halted := h.source.startAt(partition, oldest, end)
+	if halted {
+		return oldest, nil
 	}
-	next := h.source.startAt(partition, oldest, end)
-	switch {
-	case next < oldest:
-		return 0, fmt.Errorf("%w: partition %d: the state goes on at %d, and the log starts at %d: retention has removed "+
-			"records that were never applied. Start from an empty data directory, or restore a newer backup", ErrKafkaOutOfRange, partition, next, oldest)
-	case next > end:
-		return 0, fmt.Errorf("%w: partition %d: the state goes on at %d, and the log ends at %d: the topic was made anew, or "+
-			"lost records. Start from an empty data directory, or name the right topic", ErrKafkaOutOfRange, partition, next, end)
+	for tries := 1; next > end && tries < confirmations; tries++ { // a leader that has just changed may not know the end yet
+		if err := sleep(ctx, confirmPause); err != nil {
+			return 0, err
+		}
+		if oldest, end, err = h.bounds(partition); err != nil {
+			return 0, err
+		}
 	}
-	return next, nil
+	if err := h.judge(partition, next, oldest, end); err != nil {
+		h.source.halt(err, partition)
+		h.source.opts.Logger.Error("kafka: a partition stands still", zap.Int32("partition", partition), zap.Error(err))
+		return oldest, nil
+	}
+	next = max(next, oldest)
+	if !h.source.isSuspect() {
+		return next, nil
+	}
+	return h.walk(ctx, partition, next, end)
 }
 
-// Cleanup implements sarama.ConsumerGroupHandler.
-func (h *kafkaHandler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+// bounds asks for the ends of a partition.
+func (h *kafkaHandler) bounds(partition int32) (oldest, end int64, err error) {
+	topic := h.source.opts.Topic
+	if oldest, err = h.client.GetOffset(topic, partition, sarama.OffsetOldest); err != nil {
+		return 0, 0, fmt.Errorf("oldest offset of partition %d: %w", partition, err)
+	}
+	if end, err = h.client.GetOffset(topic, partition, sarama.OffsetNewest); err != nil {
+		return 0, 0, fmt.Errorf("newest offset of partition %d: %w", partition, err)
+	}
+	return oldest, end, nil
+}
+
+// judge says why a partition cannot go on at next, if it cannot. Records that were removed unread are passed over where
+// the configuration says so.
+func (h *kafkaHandler) judge(partition int32, next, oldest, end int64) error {
+	if next > end {
+		if err := h.source.identity.cutBack(partition, end); err != nil {
+			h.source.opts.Logger.Error("kafka: where the log was cut back could not be noted: after a restart it may not be seen", zap.Error(err))
+		}
+	}
+	cut, wasCut := h.source.identity.wasCut(partition, next)
+	switch {
+	case wasCut || next > end:
+		return fmt.Errorf("%w: partition %d: the state goes on at %d, and the log ended at %d: the topic was made anew, or lost "+
+			"records. Start from an empty data directory, or restore a backup from before offset %d", ErrKafkaOutOfRange, partition, next,
+			min(end, cut), min(end, cut))
+	case next < oldest && !h.source.opts.SkipLost:
+		return fmt.Errorf("%w: partition %d: the state goes on at %d, and the log starts at %d: retention has removed %d offsets "+
+			"that were never applied. Start from an empty data directory, restore a newer backup, or let them go with "+
+			"kafka.on_lost_records: skip", ErrKafkaOutOfRange, partition, next, oldest, oldest-next)
+	case next < oldest:
+		h.source.opts.Logger.Error("kafka: retention has removed records that were never applied: going on without them, as configured",
+			zap.Int32("partition", partition), zap.Int64("from", next), zap.Int64("to", oldest), zap.Int64("lost", oldest-next))
+		h.source.metrics.lost.Add(float64(oldest - next))
+		h.source.skipTo(partition, oldest)
+	}
+	return nil
+}
+
+// Cleanup implements sarama.ConsumerGroupHandler. Every ConsumeClaim has returned: nothing of the session is under way.
+// The offsets that are committed here are a hint; a group that cannot take them loses nothing.
+func (h *kafkaHandler) Cleanup(session sarama.ConsumerGroupSession) error {
+	session.Commit()
+	return nil
+}
 
 // ConsumeClaim delivers one partition until the session ends. It returns only when nothing of it is under way any more,
 // so that no batch of an old session can be delivered beside a new one.
 func (h *kafkaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	h.source.claimed(claim)
+	if h.source.halted(claim.Partition()) {
+		drain(session.Context(), claim)
+		return nil
+	}
 	_ = pipeline[[]*sarama.ConsumerMessage, *Batch]{
 		workers: h.source.opts.Workers,
 		produce: func(ctx context.Context, emit func([]*sarama.ConsumerMessage) error) error {
@@ -89,9 +143,30 @@ func (h *kafkaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim s
 			decoder := &kafkaDecoder{opts: &h.source.opts}
 			return decoder.batch
 		},
-		consume: func(b *Batch) error { return h.deliver(session, claim, b) },
+		consume: func(b *Batch) error {
+			next, err := h.deliver(session.Context(), claim.Partition(), b)
+			if err == nil {
+				session.MarkOffset(claim.Topic(), claim.Partition(), next, "")
+			}
+			return err
+		},
 	}.run(session.Context()) // it ends with the session, for a reason that Run knows
 	return nil
+}
+
+// drain reads a partition that stands still to nobody, for what is fetched before regulate pauses it: its broker's other
+// partitions would wait for it.
+func drain(ctx context.Context, claim sarama.ConsumerGroupClaim) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, ok := <-claim.Messages():
+			if !ok {
+				return
+			}
+		}
+	}
 }
 
 // gather cuts the stream of messages into chunks: as many as are there, so that a quiet stream is not kept waiting and
@@ -131,19 +206,26 @@ func (h *kafkaHandler) fill(claim sarama.ConsumerGroupClaim, first *sarama.Consu
 	return messages
 }
 
-// deliver waits for the receiver to take a batch.
-func (h *kafkaHandler) deliver(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim, batch *Batch) error {
-	batch = h.source.fence(claim.Partition(), batch)
+// deliver waits for the receiver to take a batch, and before that for whatever stands against it. It returns where the
+// partition goes on.
+func (h *kafkaHandler) deliver(ctx context.Context, partition int32, batch *Batch) (next int64, err error) {
+	defer func() { h.source.handed(partition, next) }()
+	h.source.handing(partition)
+	batch = h.source.fence(partition, batch)
 	n := len(batch.Records)
 	if n == 0 {
-		return nil
+		return 0, nil
 	}
-	next := batch.Records[n-1].Offset + 1 // once sent, the batch is the receiver's
-	if err := send(session.Context(), h.out, batch); err != nil {
-		return err
+	if err := h.source.sendLetters(ctx, partition, batch); err != nil {
+		return 0, err
 	}
-	h.source.delivered(claim.Partition(), next)
+	if err := h.source.whileHeld(ctx); err != nil {
+		return 0, err
+	}
+	next = batch.Records[n-1].Offset + 1 // once sent, the batch is the receiver's
+	if err := send(ctx, h.out, batch); err != nil {
+		return 0, err
+	}
 	h.source.metrics.records.Add(float64(n))
-	session.MarkOffset(claim.Topic(), claim.Partition(), next, "")
-	return nil
+	return next, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,93 +17,87 @@ import (
 // member and therefore reads every partition.
 //
 // Where to go on is decided by the cursor given to Run, which comes from our own checkpoint, never by what the group
-// has committed: state and offsets must be of one moment. The group's offsets are written every few seconds, as a
-// hint to monitoring tools. Records of one partition are delivered in order, each once in a Run, whatever the group
-// goes through; between partitions there is no order.
+// has committed: state and offsets must be of one moment. The group's offsets are written every few seconds and when a
+// session ends, as a hint to monitoring tools. Records of one partition are delivered in order, each once in a Run,
+// whatever the group goes through; between partitions there is no order.
+//
+// A partition that the group takes away is fenced: its ConsumeClaim has returned, and with it everything that was on its
+// way from the broker to the receiver, before the group hears that it was let go, and only then can another member get
+// it. What the receiver holds by then it may apply in peace: those records come before the place where this source goes
+// on when the partition comes back, and no member reads the state of another. For the same reason it does no harm when
+// the group has given a partition away unheard, because this process was stopped for a while, and both read it.
+//
+// Nothing is skipped silently. Where the log cannot be read on, the partition, or the whole source, stands still and
+// Status says why; Run does not return, since lists can be served all the same.
 //
 // Memory is bounded by the batches under way (a few per partition, of at most BatchRecords) and by what one answer of
-// a broker may hold. When the receiver is slow the source stops fetching.
+// a broker may hold. When the receiver is slow, or Hold says so, the source stops fetching; its membership goes on.
 type KafkaSource struct {
-	opts    KafkaOptions
-	metrics *kafkaMetrics
+	opts     KafkaOptions
+	metrics  *kafkaMetrics
+	identity *kafkaIdentity
+	letters  *kafkaProducer // of the present Run; nil without DeadLetterTopic
 
 	mu        sync.Mutex
 	positions map[int32]*kafkaPosition
+	elsewhere []int32       // partitions that another member of the group has
 	client    sarama.Client // of the membership; nil while there is none
 	asking    sync.WaitGroup
 	connected bool
 	lastErr   error
+	trouble   error // what the consumer reported last in the present session
+	held      error
+	suspect   bool // something was read that sarama could not take apart: the next session looks for it
 
 	told bool // what was wrong with the topic's settings; Run's own
 }
 
-// KafkaPartition is where a source stands in one partition.
-type KafkaPartition struct {
-	Partition int32
-	Start     int64 // offset of the first record of this Run
-	Next      int64 // offset of the next record to deliver
-	End       int64 // offset after the newest record that the broker has told of; Next when it has not
-	Claimed   bool  // ours in the present session with the group, or in the last one while there is none
-}
-
-// KafkaStatus is what a KafkaSource is doing at this moment.
-type KafkaStatus struct {
-	Connected  bool  // a session with the group is up
-	Err        error // what went wrong last; nil while connected
-	Partitions []KafkaPartition
-}
-
-// Lag returns how many records of the log wait to be delivered.
-func (s KafkaStatus) Lag() int64 {
-	var lag int64
-	for _, p := range s.Partitions {
-		lag += p.End - p.Next
-	}
-	return lag
-}
-
 var _ Source = (*KafkaSource)(nil)
 
-// NewKafkaSource checks the options. It does not reach out to a broker.
+// NewKafkaSource checks the options and reads or makes File. It does not reach out to a broker.
 func NewKafkaSource(opts KafkaOptions) (*KafkaSource, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	s := &KafkaSource{opts: opts, positions: map[int32]*kafkaPosition{}}
-	s.metrics = newKafkaMetrics(opts.Registerer, func() float64 { return float64(s.Status().Lag()) })
+	if s.identity, err = openKafkaIdentity(opts.File); err != nil {
+		return nil, err
+	}
+	setDefault(&s.opts.Group, "recsvc-"+s.identity.Instance)
+	s.metrics = newKafkaMetrics(opts.Registerer, s)
 	return s, nil
 }
 
-// Status may be called at any time by any goroutine.
-func (s *KafkaSource) Status() KafkaStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := KafkaStatus{Connected: s.connected, Err: s.lastErr}
-	for partition, p := range s.positions {
-		st.Partitions = append(st.Partitions, KafkaPartition{
-			Partition: partition, Start: p.start, Next: p.next, End: p.logEnd(), Claimed: p.claimed,
-		})
-	}
-	slices.SortFunc(st.Partitions, func(a, b KafkaPartition) int { return int(a.Partition) - int(b.Partition) })
-	return st
-}
-
 // Run implements Source. It outlives lost brokers, leaders and sessions, trying again with growing pauses, and returns
-// only when ctx ends, or when going on is not safe (ErrKafkaOutOfRange, ErrKafkaTopic) or not allowed. One Run at a time.
+// only when ctx ends or the settings are such that no retry can succeed. One Run at a time.
 func (s *KafkaSource) Run(ctx context.Context, from event.Cursor, out chan<- *Batch) error {
 	s.begin(from)
+	if s.opts.DeadLetterTopic != "" {
+		s.letters = &kafkaProducer{brokers: s.opts.Brokers, config: s.opts.letterConfig}
+		defer s.letters.close()
+	}
 	backoff := backoff{max: s.opts.MaxBackoff}
 	for {
 		err := s.connect(ctx, out, &backoff)
-		s.fail(err)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
+			s.fail(ctx.Err())
 			return ctx.Err()
-		case err == nil: // a session ended as sessions do, by a rebalance
+		}
+		if err == nil { // a session ended as sessions do, by a rebalance
 			continue
-		case fatal(err) || backoff.tries >= maxTopicTries && errors.Is(err, sarama.ErrUnknownTopicOrPartition):
-			return fmt.Errorf("kafka topic %s: %w", s.opts.Topic, explain(err))
+		}
+		err = fmt.Errorf("kafka topic %s: %w", s.opts.Topic, s.opts.explain(err))
+		s.fail(err)
+		var settings sarama.ConfigurationError
+		switch {
+		case errors.As(err, &settings):
+			return err
+		case errors.Is(err, ErrKafkaTopic) && !errors.Is(err, sarama.ErrUnknownTopicOrPartition):
+			s.opts.Logger.Error("kafka: standing still", zap.Error(err))
+			s.halt(err)
+			<-ctx.Done()
+			return ctx.Err()
 		}
 		s.metrics.failures.Inc()
 		s.opts.Logger.Warn("kafka is out of reach", zap.Error(err), zap.Duration("retry_in", backoff.next()))
@@ -114,15 +107,13 @@ func (s *KafkaSource) Run(ctx context.Context, from event.Cursor, out chan<- *Ba
 	}
 }
 
-// maxTopicTries is how often in a row the brokers may deny that the topic exists before that is believed: just after
-// it was made, or while they start, they do not know of it yet.
-const maxTopicTries = 5
-
 // begin forgets a former Run.
 func (s *KafkaSource) begin(from event.Cursor) {
+	s.identity.begin(from)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.positions)
+	s.suspect = false
 	for _, p := range from {
 		s.positions[p.Partition] = &kafkaPosition{start: p.Offset, next: p.Offset, end: p.Offset}
 	}
@@ -144,27 +135,34 @@ func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *b
 	}
 	defer func() { err = errors.Join(err, s.leave(client)) }()
 	s.join(client)
+	if err := s.identify(ctx, client); err != nil {
+		return err
+	}
 	s.checkTimestamps(client)
-	group, err := sarama.NewConsumerGroupFromClient(s.opts.Group, client)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	group, err := sarama.NewConsumerGroupFromClient(s.opts.Group,
+		&identifyingClient{Client: client, ctx: ctx, source: s, leave: cancel})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	handler := &kafkaHandler{source: s, client: client, group: group, out: out, backoff: backoff}
 
 	var watch sync.WaitGroup
 	watch.Go(func() { s.watchErrors(group.Errors(), cancel) })
+	watch.Go(func() { handler.regulate(ctx, cancel) })
+	watch.Go(func() { handler.look(ctx, cancel) })
 	defer func() {
+		cancel(nil)
 		_ = group.Close() // leaving is a courtesy: the broker notices by itself
 		watch.Wait()
 	}()
 
-	handler := &kafkaHandler{source: s, client: client, out: out, backoff: backoff}
 	for ctx.Err() == nil {
 		if err := group.Consume(ctx, []string{s.opts.Topic}, handler); err != nil && ctx.Err() == nil {
 			return err
 		}
-		s.fail(nil)
+		s.fail(s.lastTrouble())
 	}
 	return context.Cause(ctx)
 }
@@ -174,45 +172,30 @@ func (s *KafkaSource) watchErrors(errs <-chan error, cancel context.CancelCauseF
 	for err := range errs {
 		s.metrics.failures.Inc()
 		s.opts.Logger.Warn("kafka consumer error", zap.Error(err))
-		if fatal(err) {
+		s.setTrouble(err)
+		if unreadable(err) {
+			s.setSuspect(true)
 			cancel(err)
 		}
 	}
 }
 
-// fatal tells errors that no retry mends from those of a cluster in trouble.
-func fatal(err error) bool {
-	var configuration sarama.ConfigurationError
-	if errors.As(err, &configuration) {
-		return true
-	}
-	return slices.ContainsFunc([]error{
-		ErrKafkaOutOfRange, ErrKafkaTopic,
-		sarama.ErrOffsetOutOfRange, sarama.ErrMessageTooLarge, sarama.ErrUnsupportedVersion, sarama.ErrInvalidTopic,
-		sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed, sarama.ErrClusterAuthorizationFailed,
-		sarama.ErrSASLAuthenticationFailed,
-	}, func(target error) bool { return errors.Is(err, target) })
-}
-
-// explain gives sarama's errors our names.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, sarama.ErrOffsetOutOfRange) && !errors.Is(err, ErrKafkaOutOfRange):
-		return fmt.Errorf("%w: %w", ErrKafkaOutOfRange, err)
-	case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
+// explain gives sarama's errors our names, and says what to do.
+func (o *KafkaOptions) explain(err error) error {
+	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 		return fmt.Errorf("%w: it does not exist: create it, with as many partitions as it will ever need: %w", ErrKafkaTopic, err)
 	}
-	return err
+	return o.explainSecurity(err)
 }
 
 // sourceConfig bounds what the consumer holds in memory, and keeps sarama from deciding by itself where to read.
-func (o KafkaOptions) sourceConfig() *sarama.Config {
+func (o *KafkaOptions) sourceConfig() *sarama.Config {
 	c := o.saramaConfig()
 	c.ChannelBufferSize = 32                         // messages per partition between fetch and decode
 	c.Consumer.Fetch.Default = 256 << 10             // bytes asked of one partition; a larger message still comes whole
 	c.Consumer.Fetch.MaxBytes = 4 << 20              // bytes of one answer
 	c.Consumer.Fetch.Max = 0                         // with a limit sarama skips messages above it
-	c.Consumer.MaxProcessingTime = 30 * time.Second  // a slow receiver is back-pressure, not a reason to subscribe anew
+	c.Consumer.MaxProcessingTime = 5 * time.Second   // a slow receiver is back-pressure: others of its broker wait for no longer
 	c.Consumer.Return.Errors = true                  // read by watchErrors
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest // never asked: each claim is positioned
 	c.Consumer.Offsets.AutoCommit.Interval = time.Second * 10
@@ -220,9 +203,9 @@ func (o KafkaOptions) sourceConfig() *sarama.Config {
 	c.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
 	c.Consumer.Group.Session.Timeout = 6 * time.Second // how long the group waits for a killed instance
 	c.Consumer.Group.Heartbeat.Interval = 2 * time.Second
-	c.Consumer.Group.Rebalance.Timeout = 20 * time.Second
-	c.Net.ReadTimeout = max(o.Timeout, 30*time.Second) // joining a group may take as long as a rebalance
-	c.Consumer.Retry.Max = 5                           // then the session ends and everything is looked up anew
+	c.Consumer.Group.Rebalance.Timeout = o.Rebalance
+	c.Net.ReadTimeout = o.Timeout + o.Rebalance // joining a group may take as long as a rebalance
+	c.Consumer.Retry.Max = 5                    // then the session ends and everything is looked up anew
 	return c
 }
 
@@ -235,9 +218,15 @@ type backoff struct {
 func (b *backoff) next() time.Duration { return min(b.max/40<<min(b.tries, 10), b.max) }
 
 func (b *backoff) wait(ctx context.Context) error {
-	pause := time.NewTimer(b.next())
-	defer pause.Stop()
+	pause := b.next()
 	b.tries++
+	return sleep(ctx, pause)
+}
+
+// sleep waits for d, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	pause := time.NewTimer(d)
+	defer pause.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/IBM/sarama"
@@ -24,7 +25,7 @@ func (s *KafkaSource) checkTimestamps(client sarama.Client) {
 	got, err := topicSetting(client, s.opts.Topic, timestampType)
 	topic := zap.String("topic", s.opts.Topic)
 	switch {
-	case err != nil && fatal(err): // not allowed: it will not be next time
+	case errors.Is(err, sarama.ErrTopicAuthorizationFailed), errors.Is(err, sarama.ErrClusterAuthorizationFailed): // it will not be next time
 		s.told = true
 		s.opts.Logger.Warn("whether the topic has "+timestampType+"="+logAppendTime+" could not be read: see to it that it has",
 			topic, zap.Error(err))
