@@ -67,25 +67,27 @@ func (l badgerLog) Warningf(f string, v ...any) { l.log.Warnf("badger: "+f, v...
 func (l badgerLog) Infof(string, ...any)        {}
 func (l badgerLog) Debugf(string, ...any)       {}
 
-// readBaseMeta returns the Meta of the last fold, or false when there was none.
-func readBaseMeta(db *badger.DB) (meta Meta, ok bool, err error) {
-	err = db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get(metaKey)
-		if err != nil {
-			return err
+// meta returns the Meta of the last fold; Epoch 0: there was none.
+func (b *base) meta() (meta Meta, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("database's own checkpoint: badger: %v: %w; %s", r, ErrCorrupt, remedy)
 		}
-		return item.Value(func(b []byte) error {
+	}()
+	item, err := b.txn.Get(metaKey)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return Meta{}, nil
+	}
+	if err == nil {
+		err = item.Value(func(b []byte) error {
 			meta, err = decodeMeta(b)
 			return err
 		})
-	})
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return Meta{}, false, nil
 	}
 	if err != nil {
-		return Meta{}, false, fmt.Errorf("database's own checkpoint: %w; %s", err, remedy)
+		return Meta{}, fmt.Errorf("database's own checkpoint: %w; %s", err, remedy)
 	}
-	return meta, true, nil
+	return meta, nil
 }
 
 func appendBaseKey(dst, key []byte) []byte { return append(append(dst, entryPrefix), key...) }
@@ -94,18 +96,26 @@ func appendBaseValue(dst []byte, r record) []byte {
 	return append(r.sum.AppendTo(append(dst, baseEntryV1)), r.value...)
 }
 
-// baseCursor walks through badger's entries under a prefix in the order of their keys.
+func decodeBaseValue(b []byte) (sum dirty.Sum, value []byte, err error) {
+	if len(b) < baseEntryHead || b[0] != baseEntryV1 {
+		return dirty.Sum{}, nil, fmt.Errorf("value's header: %w", ErrCorrupt)
+	}
+	return dirty.DecodeSum(b[1:]), b[baseEntryHead:], nil
+}
+
+// baseCursor walks through badger's entries in the order of their keys: those under a prefix, without the tables to skip.
 type baseCursor struct {
 	it     *badger.Iterator
+	skip   *tables
 	opened bool
 	ok     bool // the fields below are an entry
 	record
 	buf []byte // key ‖ value
 }
 
-func newBaseCursor(txn *badger.Txn, prefix []byte) *baseCursor {
-	o := badger.IteratorOptions{Prefix: appendBaseKey(nil, prefix)} // values lie beside the keys: no prefetching
-	return &baseCursor{it: txn.NewIterator(o)}
+func (b *base) cursor(want selection) *baseCursor {
+	o := badger.IteratorOptions{Prefix: appendBaseKey(nil, want.prefix)} // values lie beside the keys: no prefetching
+	return &baseCursor{it: b.txn.NewIterator(o), skip: &want.skip}
 }
 
 func (c *baseCursor) close() { c.it.Close() }
@@ -123,6 +133,7 @@ func (c *baseCursor) next() (err error) {
 		c.it.Rewind()
 		c.opened = true
 	}
+	c.passSkipped()
 	if c.ok = c.it.Valid(); !c.ok {
 		return nil
 	}
@@ -130,12 +141,9 @@ func (c *baseCursor) next() (err error) {
 	c.buf = append(c.buf[:0], item.Key()[1:]...)
 	n := len(c.buf)
 	err = item.Value(func(b []byte) error {
-		if len(b) < baseEntryHead || b[0] != baseEntryV1 {
-			return fmt.Errorf("value's header: %w", ErrCorrupt)
-		}
-		c.sum = dirty.DecodeSum(b[1:])
-		c.buf = append(c.buf, b[baseEntryHead:]...)
-		return nil
+		sum, value, err := decodeBaseValue(b)
+		c.sum, c.buf = sum, append(c.buf, value...)
+		return err
 	})
 	c.key, c.value = c.buf[:n:n], c.buf[n:]
 	if err == nil && dirty.SumJoined(c.buf, n) != c.sum {
@@ -145,4 +153,22 @@ func (c *baseCursor) next() (err error) {
 		return fmt.Errorf("database: entry %x: %w; %s", c.key, err, remedy)
 	}
 	return nil
+}
+
+// passSkipped moves on to the first entry of the next table that is wanted.
+func (c *baseCursor) passSkipped() {
+	for c.it.Valid() {
+		table := int(c.it.Item().Key()[1])
+		if !c.skip[table] {
+			return
+		}
+		for table < len(c.skip) && c.skip[table] {
+			table++
+		}
+		if table == len(c.skip) {
+			c.it.Seek([]byte{entryPrefix + 1})
+		} else {
+			c.it.Seek([]byte{entryPrefix, byte(table)})
+		}
+	}
 }

@@ -121,3 +121,54 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/entry")
 }
+
+// BenchmarkGet looks single entries up among a million of 300 bytes.
+func BenchmarkGet(b *testing.B) {
+	const n = 1_000_000
+	entryKey := func(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte{'u'}, id*0x9e3779b97f4a7c15) }
+	for _, where := range []struct {
+		name    string
+		deltas  int
+		options Options
+	}{
+		{"database", 0, Options{MinFreeBytes: 1, FoldCheckpoints: 1}},
+		{"10 deltas", 10, Options{MinFreeBytes: 1}},
+		{"60 deltas", 60, Options{MinFreeBytes: 1}},
+	} {
+		s := openStore(b, b.TempDir(), where.options)
+		entry := newLoad(0, 0, 0).entry
+		for id, parts := 0, max(where.deltas, 10); id < n; {
+			c := s.Begin()
+			for range n / parts {
+				key := entryKey(uint64(id))
+				c.Put(key, entry, dirty.SumOf(key, entry))
+				id++
+			}
+			must(b, c.Commit(context.Background(), Meta{}))
+			s.folder.Wait()
+		}
+		for range 3 - min(where.deltas, 3) { // the newest stays a file
+			must(b, s.Begin().Commit(context.Background(), Meta{}))
+			s.folder.Wait()
+		}
+		for _, bc := range []struct {
+			name string
+			from uint64
+		}{{"hit", 0}, {"miss", 2 * n}} {
+			b.Run(bc.name+" in "+where.name, func(b *testing.B) {
+				rng := rand.New(rand.NewPCG(1, 2))
+				var buf, key []byte
+				b.ReportAllocs()
+				for b.Loop() {
+					key = append(key[:0], entryKey(bc.from+rng.Uint64N(n))...)
+					got, _, ok, err := s.Get(buf[:0], key)
+					if err != nil || ok != (bc.from == 0) {
+						b.Fatal(ok, err)
+					}
+					buf = got
+				}
+			})
+		}
+		closeStore(b, s)
+	}
+}

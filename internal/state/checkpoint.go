@@ -31,8 +31,8 @@ type Checkpoint struct {
 	free chan *block   // back from it
 	done chan struct{} // closed when it has ended; the fields below are its own until then
 
-	file     *os.File
 	off      int64
+	index    indexer
 	writeErr error
 }
 
@@ -42,7 +42,7 @@ func (s *Store) Begin() *Checkpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.latest().Epoch
-	c := &Checkpoint{s: s, began: s.opts.Clock(), delta: &delta{previous: last, meta: Meta{Epoch: last + 1}}}
+	c := &Checkpoint{s: s, began: s.opts.Clock(), index: indexer{seed: s.seed}, delta: &delta{previous: last, meta: Meta{Epoch: last + 1}}}
 	c.delta.path = filepath.Join(s.dir, deltaName(last+1))
 	switch {
 	case s.closed:
@@ -118,7 +118,7 @@ func (c *Checkpoint) write() {
 	c.writeErr = c.create()
 	for b := range c.full {
 		if c.writeErr == nil {
-			c.writeErr = c.writeBlock(b, blockEntries, stepWrite)
+			c.writeErr = c.writeEntries(b)
 		}
 		b.reset()
 		c.free <- b
@@ -136,9 +136,20 @@ func (c *Checkpoint) create() (err error) {
 	if err := c.s.at(stepCreate); err != nil {
 		return err
 	}
-	c.file, err = os.OpenFile(c.delta.path+tempSuffix, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	c.delta.file, err = os.OpenFile(c.delta.path+tempSuffix, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	c.off = deltaHeader
 	return err
+}
+
+func (c *Checkpoint) writeEntries(b *block) error {
+	off := c.off
+	if err := c.writeBlock(b, blockEntries, stepWrite); err != nil {
+		return err
+	}
+	return scanBlock(b.buf[blockHeader:], b.records, off+blockHeader, func(r record, off int64, size int) error {
+		c.index.add(r.key, off, size)
+		return nil
+	})
 }
 
 func (c *Checkpoint) writeBlock(b *block, kind byte, p step) error {
@@ -146,7 +157,7 @@ func (c *Checkpoint) writeBlock(b *block, kind byte, p step) error {
 		return err
 	}
 	b.seal(kind)
-	n, err := c.file.WriteAt(b.buf, c.off)
+	n, err := c.delta.file.WriteAt(b.buf, c.off)
 	c.off += int64(n)
 	return err
 }
@@ -164,6 +175,9 @@ func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
 	}
 	if c.err == nil && len(meta.Root) > MaxRootBytes {
 		c.err = fmt.Errorf("root has %d bytes, more than %d: %w", len(meta.Root), MaxRootBytes, ErrTooLarge)
+	}
+	if err := checkShards(meta); c.err == nil && err != nil {
+		c.err = err
 	}
 	err := errors.Join(c.err, c.writeErr, ctx.Err())
 	if err == nil {
@@ -214,6 +228,7 @@ func (c *Checkpoint) end() bool {
 // finish writes the commit block and the header, syncs, renames, syncs the name, and publishes.
 func (c *Checkpoint) finish(ctx context.Context, meta Meta) error {
 	c.delta.commit = c.off
+	c.delta.index.Store(c.index.build())
 	meta.Epoch, meta.Format = c.delta.meta.Epoch, Format
 	meta.Bytes = c.off + blockHeader + int64(len(appendMeta(nil, meta)))
 	c.delta.meta = meta
@@ -222,14 +237,14 @@ func (c *Checkpoint) finish(ctx context.Context, meta Meta) error {
 	if err := c.writeBlock(b, blockCommit, stepSeal); err != nil {
 		return err
 	}
-	if _, err := c.file.WriteAt(c.delta.header(), 0); err != nil {
+	if _, err := c.delta.file.WriteAt(c.delta.header(), 0); err != nil {
 		return err
 	}
 	for _, take := range []struct {
 		step step
 		do   func() error
 	}{
-		{stepSync, c.file.Sync},
+		{stepSync, c.delta.file.Sync},
 		{stepRename, func() error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -237,7 +252,7 @@ func (c *Checkpoint) finish(ctx context.Context, meta Meta) error {
 			return os.Rename(c.delta.path+tempSuffix, c.delta.path)
 		}},
 		{stepSyncDir, func() error { return syncDir(c.s.dir) }},
-		{stepPublish, c.file.Close},
+		{stepPublish, func() error { return nil }},
 	} {
 		if err := c.s.at(take.step); err != nil {
 			return err
@@ -252,9 +267,9 @@ func (c *Checkpoint) finish(ctx context.Context, meta Meta) error {
 
 // discard removes the temporary file. reason, if any, ends all checkpoints of this store.
 func (c *Checkpoint) discard(reason error) {
-	if c.file != nil {
+	if c.delta.file != nil {
 		// Nothing depends on either: Open removes what is left.
-		_ = c.file.Close()
+		_ = c.delta.file.Close()
 		_ = os.Remove(c.delta.path + tempSuffix)
 	}
 	c.s.mu.Lock()

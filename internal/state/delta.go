@@ -1,15 +1,20 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"hash/maphash"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // A delta is one checkpoint as a file: a header, blocks of entries, and a block with the Meta. The header is
@@ -27,6 +32,11 @@ type delta struct {
 	previous uint64 // epoch of the checkpoint before
 	commit   int64  // offset of the last block
 	meta     Meta
+	file     *os.File // open as long as somebody may read from it
+	held     int      // by how many; under Store.mu
+
+	indexing sync.Mutex // held by who builds the index
+	index    atomic.Pointer[index]
 }
 
 func deltaName(epoch uint64) string { return fmt.Sprintf("%016x%s", epoch, deltaSuffix) }
@@ -69,19 +79,19 @@ func (d *delta) decodeHeader(b []byte) error {
 	return nil
 }
 
-// openDelta reads the header and the Meta of the delta at path.
-func openDelta(path string, epoch uint64) (_ *delta, err error) {
+// openDelta opens the delta at path and reads its header and its Meta.
+func openDelta(path string, epoch uint64) (*delta, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %d: %w", epoch, err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	d := &delta{path: path}
-	if err := d.readEnds(f); err != nil {
-		return nil, d.failed(epoch, err)
+	d := &delta{path: path, file: f}
+	err = d.readEnds(f)
+	if err == nil && d.meta.Epoch != epoch {
+		err = fmt.Errorf("it says that it is checkpoint %d: %w", d.meta.Epoch, ErrCorrupt)
 	}
-	if d.meta.Epoch != epoch {
-		return nil, d.failed(epoch, fmt.Errorf("it says that it is checkpoint %d: %w", d.meta.Epoch, ErrCorrupt))
+	if err != nil {
+		return nil, d.failed(epoch, errors.Join(err, f.Close()))
 	}
 	return d, nil
 }
@@ -115,7 +125,7 @@ func (d *delta) readEnds(f io.ReaderAt) error {
 
 // scan reads every record of the delta in f, in the order in which they were put. off is the record's place in the
 // file. The record is valid during the call only; its own sum is not checked, its block's is.
-func (d *delta) scan(f io.ReaderAt, fn func(r record, off int64, size int)) error {
+func (d *delta) scan(f io.ReaderAt, fn func(r record, off int64, size int) error) error {
 	if d.commit < deltaHeader {
 		return d.failed(d.meta.Epoch, fmt.Errorf("last block at %d: %w", d.commit, ErrCorrupt))
 	}
@@ -137,19 +147,90 @@ func (d *delta) scan(f io.ReaderAt, fn func(r record, off int64, size int)) erro
 	return nil
 }
 
-func scanBlock(payload []byte, records uint32, off int64, fn func(record, int64, int)) error {
+func scanBlock(payload []byte, records uint32, off int64, fn func(record, int64, int) error) error {
 	for rest := payload; len(rest) > 0; records-- {
 		r, n, err := decodeRecord(rest)
 		if err != nil {
 			return err
 		}
-		fn(r, off, n)
+		if err := fn(r, off, n); err != nil {
+			return err
+		}
 		rest, off = rest[n:], off+int64(n)
 	}
 	if records != 0 {
 		return fmt.Errorf("number of entries differs: %w", ErrCorrupt)
 	}
 	return nil
+}
+
+// lookUp returns the newest record of key in the delta, read into the free room behind dst, which may have to grow. The
+// record is found also when it is a deletion.
+func (d *delta) lookUp(dst, key []byte, seed maphash.Seed, hash uint32) (grown []byte, r record, found bool, err error) {
+	x, err := d.indexed(seed)
+	if err != nil {
+		return dst, record{}, false, err
+	}
+	for i := x.find(hash); ; i++ {
+		s, ok := x.at(i, hash)
+		if !ok {
+			return dst, record{}, false, nil
+		}
+		dst = slices.Grow(dst, int(s.size))
+		r, err := d.read(dst[len(dst):len(dst)+int(s.size)], s.off)
+		if err != nil {
+			return dst, record{}, false, err
+		}
+		if bytes.Equal(r.key, key) {
+			return dst, r, true, nil
+		}
+	}
+}
+
+// read reads the record that lies at off and fills b, and checks it.
+func (d *delta) read(b []byte, off int64) (record, error) {
+	if _, err := d.file.ReadAt(b, off); err != nil {
+		return record{}, d.failed(d.meta.Epoch, readFailed(err))
+	}
+	r, _, err := decodeRecord(b)
+	if err == nil {
+		err = r.check(b)
+	}
+	if err != nil {
+		return record{}, d.failed(d.meta.Epoch, err)
+	}
+	return r, nil
+}
+
+func readFailed(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("file has become shorter: %w", ErrCorrupt)
+	}
+	return err
+}
+
+// indexed returns the delta's index. One that was found on disk gets it from whatever reads all of it first: as a rule that
+// is Load.
+func (d *delta) indexed(seed maphash.Seed) (*index, error) {
+	if x := d.index.Load(); x != nil {
+		return x, nil
+	}
+	d.indexing.Lock()
+	defer d.indexing.Unlock()
+	if x := d.index.Load(); x != nil {
+		return x, nil
+	}
+	b := indexer{seed: seed}
+	err := d.scan(d.file, func(r record, off int64, size int) error {
+		b.add(r.key, off, size)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	x := b.build()
+	d.index.Store(x)
+	return x, nil
 }
 
 // failed names the delta in err and, when it is damaged, says what to do.

@@ -18,11 +18,8 @@ func (s *Store) startFold() {
 		return
 	}
 	batch := s.deltas[: len(s.deltas)-1 : len(s.deltas)-1]
-	var size int64
-	for _, d := range batch {
-		size += d.meta.Bytes
-	}
-	if size <= s.opts.FoldBytes && len(batch) <= s.opts.FoldCheckpoints {
+	size := deltaBytes(batch)
+	if size <= s.opts.FoldBytes && len(batch) <= s.opts.FoldCheckpoints && indexBytes(batch) <= s.opts.IndexBytes {
 		return
 	}
 	if room(s.dir, s.opts.MinFreeBytes+2*size) != nil {
@@ -60,16 +57,12 @@ func (s *Store) foldInBackground(batch []*delta) {
 // fold writes the newest record of each key in batch, the oldest deltas of the store, to badger in the order of the
 // keys; then the Meta; then it removes the deltas. Interrupted anywhere it can be done again, since until badger
 // has the Meta, the deltas lie over what it holds.
-func (s *Store) fold(batch []*delta) (err error) {
+func (s *Store) fold(batch []*delta) error {
 	if err := s.at(stepFoldRead); err != nil {
 		return err
 	}
-	o, err := openOverlay(batch)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, o.close()) }()
-	if err := o.index(nil); err != nil {
+	o := &overlay{deltas: batch, seed: s.seed}
+	if err := o.index(func([]byte) bool { return true }, nil); err != nil {
 		return err
 	}
 	if err := s.foldEntries(o); err != nil {
@@ -79,10 +72,10 @@ func (s *Store) fold(batch []*delta) (err error) {
 	if err := s.markFolded(meta); err != nil {
 		return err
 	}
+	b := newBase(s.db)
 	s.mu.Lock()
 	s.folded = meta
-	s.deltas = s.deltas[len(batch):]
-	s.countDeltas()
+	s.settle(b, len(batch))
 	s.mu.Unlock()
 	for _, d := range batch {
 		if err := s.at(stepFoldRemove); err != nil {

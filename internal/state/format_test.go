@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"recsvc/internal/dirty"
@@ -33,7 +35,8 @@ func atLeast(version string, want [3]int) bool {
 
 func exampleMeta() Meta {
 	m := Meta{
-		Epoch: 7, Format: 1, Created: 123456789, Entries: 42, Bytes: 4711, Root: []byte("root"),
+		Shards: []Shard{{'a', 40, dirty.Sum{Hi: 1}}, {'e', 2, dirty.Sum{Lo: 2}}},
+		Epoch:  7, Format: 1, Created: 123456789, Entries: 42, Bytes: 4711, Root: []byte("root"),
 		Digest: dirty.Sum{Hi: 1, Lo: 2}, Cursor: event.Cursor{{Partition: 0, Offset: 9}, {Partition: 2, Offset: 11}},
 		Watermarks: []Watermark{{Partition: 2, Time: -5}},
 	}
@@ -44,7 +47,7 @@ func exampleMeta() Meta {
 // TestTheFormatIsPinned compares a delta with one written when its format was made. A failure means that the format changed:
 // existing data directories would be refused or misread. Give the new one a new version and keep reading this one.
 func TestTheFormatIsPinned(t *testing.T) {
-	golden := filepath.Join("testdata", "delta-v1.hex")
+	golden := filepath.Join("testdata", "delta-v2.hex")
 	dir := t.TempDir()
 	s := openStore(t, dir, small())
 	c := s.Begin()
@@ -66,6 +69,36 @@ func TestTheFormatIsPinned(t *testing.T) {
 	}
 }
 
+// TestACheckpointOfVersion1IsRead reads a delta written before descriptions named their tables.
+func TestACheckpointOfVersion1IsRead(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "delta-v1.hex"))
+	must(t, err)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, formatName), []byte(formatText), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, deltaName(1)), undump(t, string(text)), 0o600))
+	s := openStore(t, dir, small())
+	want := exampleMeta()
+	want.Epoch, want.Bytes, want.Shards = 1, 309, nil
+	if got, _ := s.Latest(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, _, ok, err := s.Get(nil, []byte("a1")); !ok || err != nil || string(got) != "value" {
+		t.Errorf("got %q, %v, %v", got, ok, err)
+	}
+}
+
+// undump reads what hex.Dump wrote.
+func undump(t *testing.T, text string) (b []byte) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		digits, _, _ := strings.Cut(strings.TrimRight(line[8:], "\n"), "|")
+		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+		must(t, err)
+		b = append(b, row...)
+	}
+	return b
+}
+
 func TestMetaComesBackAsItWas(t *testing.T) {
 	for _, m := range []Meta{{Root: nil}, exampleMeta()} {
 		got, err := decodeMeta(appendMeta(nil, m))
@@ -78,9 +111,9 @@ func TestMetaComesBackAsItWas(t *testing.T) {
 func TestDecodingTellsVersionCorruptionAndShortnessApart(t *testing.T) {
 	good := appendMeta(nil, exampleMeta())
 	future := bytes.Clone(good)
-	future[0] = 2
+	future[0] = metaV2 + 1
 	if _, err := decodeMeta(future); !errors.Is(err, ErrFormat) {
-		t.Errorf("version 2: %v", err)
+		t.Errorf("version %d: %v", future[0], err)
 	}
 	for n := range good {
 		if _, err := decodeMeta(good[:n]); !errors.Is(err, ErrCorrupt) {
@@ -96,12 +129,32 @@ func TestDecodingTellsVersionCorruptionAndShortnessApart(t *testing.T) {
 	}
 }
 
+func TestTablesThatDoNotAddUpAreRefused(t *testing.T) {
+	for name, spoil := range map[string]func(*Meta){
+		"order":    func(m *Meta) { slices.Reverse(m.Shards) },
+		"twice":    func(m *Meta) { m.Shards[1].Prefix = 'a' },
+		"number":   func(m *Meta) { m.Entries++ },
+		"digest":   func(m *Meta) { m.Digest.Lo++ },
+		"negative": func(m *Meta) { m.Shards[0].Entries, m.Shards[1].Entries = -1, 43 },
+	} {
+		m := exampleMeta()
+		spoil(&m)
+		if _, err := decodeMeta(appendMeta(nil, m)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: decoding says %v", name, err)
+		}
+		s := openStore(t, t.TempDir(), small())
+		if err := s.Begin().Commit(context.Background(), m); err == nil {
+			t.Errorf("%s: committed", name)
+		}
+	}
+}
+
 func FuzzDecodeMeta(f *testing.F) {
 	f.Add(appendMeta(nil, exampleMeta()))
 	f.Add(appendMeta(nil, Meta{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := decodeMeta(b)
-		if err == nil && !bytes.Equal(appendMeta(nil, m), b) {
+		if err == nil && b[0] == metaV2 && !bytes.Equal(appendMeta(nil, m), b) {
 			t.Errorf("%x is not canonical", b)
 		}
 	})
@@ -136,7 +189,7 @@ func FuzzScanDelta(f *testing.F) {
 			d.commit = int64(len(b)) // scan the blocks all the same
 		}
 		n := 0
-		if err := d.scan(r, func(record, int64, int) { n++ }); err == nil && n*recordHeader > len(b) {
+		if err := d.scan(r, func(record, int64, int) error { n++; return nil }); err == nil && n*recordHeader > len(b) {
 			t.Errorf("%d records in %d bytes", n, len(b))
 		}
 	})

@@ -22,6 +22,7 @@ type Meta struct {
 	Root        []byte       // of the engine; opaque here
 	Digest      dirty.Sum    // sum over all entries, not only those of this checkpoint
 	Entries     int64        // number of all entries
+	Shards      []Shard      // the same for each table, ascending by prefix; nil: not known
 	Definitions [32]byte     // hash of the definitions under which the state was made
 	Bytes       int64        // length of the checkpoint's delta
 }
@@ -32,10 +33,40 @@ type Watermark struct {
 	Time      event.Time
 }
 
+// Shard describes one table of a checkpoint: all entries whose keys begin with Prefix.
+type Shard struct {
+	Prefix  byte
+	Entries int64
+	Digest  dirty.Sum
+}
+
+func (h Shard) name() string { return fmt.Sprintf("table %q", string([]byte{h.Prefix})) }
+
+// checkShards says why shards are not a division of all entries into tables, if they are not. None at all is right too.
+func checkShards(m Meta) error {
+	if len(m.Shards) == 0 {
+		return nil
+	}
+	var all Shard
+	for i, h := range m.Shards {
+		if i > 0 && h.Prefix <= m.Shards[i-1].Prefix || h.Entries < 0 {
+			return fmt.Errorf("%s has %d entries and follows %s", h.name(), h.Entries, m.Shards[max(i-1, 0)].name())
+		}
+		all.Entries += h.Entries
+		all.Digest.Add(h.Digest)
+	}
+	if all.Entries != m.Entries || all.Digest != m.Digest {
+		return fmt.Errorf("tables have %d entries with digest %v, all together %d with %v", all.Entries, all.Digest, m.Entries, m.Digest)
+	}
+	return nil
+}
+
 const (
-	metaV1       = 1
+	metaV1       = 1 // without shards
+	metaV2       = 2
 	metaFixed    = 1 + 8 + 4 + 8 + 8 + 8 + dirty.SumBytes + 32 // version to definitions
 	metaPairSize = 12                                          // partition i32, then an i64
+	metaShard    = 1 + 8 + dirty.SumBytes                      // prefix u8, entries i64, digest
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -44,7 +75,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func appendMeta(dst []byte, m Meta) []byte {
 	le := binary.LittleEndian
 	start := len(dst)
-	dst = append(dst, metaV1)
+	dst = append(dst, metaV2)
 	dst = le.AppendUint64(dst, m.Epoch)
 	dst = le.AppendUint32(dst, m.Format)
 	dst = le.AppendUint64(dst, uint64(m.Created))
@@ -60,15 +91,19 @@ func appendMeta(dst []byte, m Meta) []byte {
 	for _, w := range m.Watermarks {
 		dst = le.AppendUint64(le.AppendUint32(dst, uint32(w.Partition)), uint64(w.Time))
 	}
+	dst = le.AppendUint32(dst, uint32(len(m.Shards)))
+	for _, h := range m.Shards {
+		dst = h.Digest.AppendTo(le.AppendUint64(append(dst, h.Prefix), uint64(h.Entries)))
+	}
 	dst = le.AppendUint32(dst, uint32(len(m.Root)))
 	dst = append(dst, m.Root...)
 	return le.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
-// decodeMeta reads what appendMeta wrote, all of b. The Meta keeps nothing of b.
+// decodeMeta reads what appendMeta wrote, now or in version 1, all of b. The Meta keeps nothing of b.
 func decodeMeta(b []byte) (Meta, error) {
-	if len(b) > 0 && b[0] != metaV1 {
-		return Meta{}, fmt.Errorf("description version %d, this program reads %d: %w", b[0], metaV1, ErrFormat)
+	if len(b) > 0 && b[0] != metaV1 && b[0] != metaV2 {
+		return Meta{}, fmt.Errorf("description version %d, this program reads %d and %d: %w", b[0], metaV1, metaV2, ErrFormat)
 	}
 	if len(b) < metaFixed+3*4+4 {
 		return Meta{}, fmt.Errorf("description of %d bytes is too short: %w", len(b), ErrCorrupt)
@@ -96,9 +131,17 @@ func decodeMeta(b []byte) (Meta, error) {
 		p, v := r.pair()
 		m.Watermarks = append(m.Watermarks, Watermark{Partition: p, Time: event.Time(v)})
 	}
+	if b[0] >= metaV2 {
+		for n := r.count(metaShard); n > 0; n-- {
+			m.Shards = append(m.Shards, r.shard())
+		}
+	}
 	n := r.count(1)
 	if r.bad || n != len(r.rest) {
 		return Meta{}, fmt.Errorf("description's lengths do not add up: %w", ErrCorrupt)
+	}
+	if err := checkShards(m); err != nil {
+		return Meta{}, fmt.Errorf("description: %w: %w", err, ErrCorrupt)
 	}
 	m.Root = append([]byte(nil), r.rest...)
 	return m, nil
@@ -129,4 +172,12 @@ func (r *metaReader) pair() (int32, int64) {
 	p, v := binary.LittleEndian.Uint32(r.rest), binary.LittleEndian.Uint64(r.rest[4:])
 	r.rest = r.rest[metaPairSize:]
 	return int32(p), int64(v)
+}
+
+func (r *metaReader) shard() Shard {
+	h := Shard{
+		Prefix: r.rest[0], Entries: int64(binary.LittleEndian.Uint64(r.rest[1:])), Digest: dirty.DecodeSum(r.rest[9:]),
+	}
+	r.rest = r.rest[metaShard:]
+	return h
 }

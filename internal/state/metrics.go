@@ -14,7 +14,9 @@ type metrics struct {
 	folds       *prometheus.CounterVec // by outcome: done, failed, postponed
 	foldSeconds prometheus.Histogram
 	foldEntries prometheus.Counter // written to badger
+	deltas      prometheus.Gauge   // delta files
 	deltaBytes  prometheus.Gauge   // in delta files
+	indexBytes  prometheus.Gauge   // of memory, to find entries in delta files
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -45,6 +47,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		foldEntries: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_state_fold_entries_total", Help: "Entries and deletions that folds wrote to the database.",
+		}),
+		deltas: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_state_deltas", Help: "Checkpoints not yet folded into the database; each is an open file.",
+		}),
+		indexBytes: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_state_index_bytes", Help: "Memory in which entries of checkpoints not yet folded are found.",
 		}),
 		deltaBytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_state_delta_bytes", Help: "Bytes of checkpoints not yet folded into the database.",

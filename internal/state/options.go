@@ -20,6 +20,7 @@ type Options struct {
 	QueueBytes      int64                 // what Put may have waiting for the disk before it blocks; 64 MiB
 	FoldBytes       int64                 // deltas are folded when those behind the newest hold more; 512 MiB
 	FoldCheckpoints int                   // … or are more than this; 60
+	IndexBytes      int64                 // … or take more memory to be found by Get, 20 bytes an entry; 64 MiB
 	MemTableBytes   int64                 // badger's write buffer, of which up to three are in memory; 16 MiB
 	MinFreeBytes    int64                 // Open and Room refuse below it, folding waits; 256 MiB
 	Log             *zap.Logger           // badger's warnings; nil: silent
@@ -36,6 +37,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"QueueBytes", &o.QueueBytes, 64 << 20},
 		{"FoldBytes", &o.FoldBytes, 512 << 20},
+		{"IndexBytes", &o.IndexBytes, 64 << 20},
 		{"MemTableBytes", &o.MemTableBytes, 16 << 20},
 		{"MinFreeBytes", &o.MinFreeBytes, 256 << 20},
 	} {

@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
-	"os"
+	"hash/maphash"
 	"slices"
 )
 
 // overlay is the newest record of every key in a run of deltas, in the order of the keys. It holds the keys and where
-// the records lie, about 50 bytes a record; values stay in the files.
+// the records lie, about 50 bytes a record; values stay in the files, which somebody must hold meanwhile.
 type overlay struct {
 	deltas []*delta // ascending
-	files  []*os.File
+	seed   maphash.Seed
 	keys   []byte // all keys
 	refs   []ref
 	buf    []byte
@@ -31,37 +28,31 @@ type ref struct {
 	delta  uint16 // its place in deltas
 }
 
-// openOverlay opens the deltas' files, so that they may be removed while it is in use.
-func openOverlay(deltas []*delta) (*overlay, error) {
-	o := &overlay{deltas: deltas}
-	for _, d := range deltas {
-		f, err := os.Open(d.path)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("checkpoint %d: %w", d.meta.Epoch, err), o.close())
-		}
-		o.files = append(o.files, f)
-	}
-	return o, nil
-}
-
-func (o *overlay) close() error {
-	var errs []error
-	for _, f := range o.files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// index reads all deltas and finds the newest record of every key with the given prefix.
-func (o *overlay) index(prefix []byte) error {
+// index reads all deltas and finds the newest record of every key that is wanted. see, unless nil, is shown every record, also those
+// that newer ones hide.
+func (o *overlay) index(wanted func(key []byte) bool, see func(d *delta, r record) error) error {
 	for i, d := range o.deltas {
-		err := d.scan(o.files[i], func(r record, off int64, size int) {
-			if bytes.HasPrefix(r.key, prefix) {
+		var indexing *indexer // what is read anyway makes the index that Get would have to build
+		if d.index.Load() == nil {
+			indexing = &indexer{seed: o.seed}
+		}
+		err := d.scan(d.file, func(r record, off int64, size int) error {
+			if wanted(r.key) {
 				o.add(r.key, uint16(i), off, size)
 			}
+			if indexing != nil {
+				indexing.add(r.key, off, size)
+			}
+			if see != nil {
+				return see(d, r)
+			}
+			return nil
 		})
 		if err != nil {
 			return err
+		}
+		if indexing != nil {
+			d.index.CompareAndSwap(nil, indexing.build())
 		}
 	}
 	slices.SortFunc(o.refs, o.compare)
@@ -96,27 +87,8 @@ func (o *overlay) compare(a, b ref) int {
 // read returns the i-th record, checked. It is valid until the next call.
 func (o *overlay) read(i int) (record, error) {
 	r := o.refs[i]
-	d := o.deltas[r.delta]
 	if cap(o.buf) < int(r.size) {
 		o.buf = make([]byte, 2*r.size)
 	}
-	b := o.buf[:r.size]
-	if _, err := o.files[r.delta].ReadAt(b, r.off); err != nil {
-		return record{}, d.failed(d.meta.Epoch, readFailed(err))
-	}
-	rec, _, err := decodeRecord(b)
-	if err == nil {
-		err = rec.check(b)
-	}
-	if err != nil {
-		return record{}, d.failed(d.meta.Epoch, err)
-	}
-	return rec, nil
-}
-
-func readFailed(err error) error {
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("file has become shorter: %w", ErrCorrupt)
-	}
-	return err
+	return o.deltas[r.delta].read(o.buf[:r.size], r.off)
 }

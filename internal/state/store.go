@@ -3,9 +3,9 @@ package state
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,9 +35,14 @@ type Store struct {
 
 	stopping atomic.Bool // asks the fold to end
 
+	seed      maphash.Seed // of the deltas' indexes
+	filtering sync.Mutex   // held by who makes the filter
+
 	mu      sync.Mutex
-	folded  Meta     // the checkpoint up to which badger is whole; Epoch 0: none
-	deltas  []*delta // the checkpoints since, ascending; replaced, never changed
+	gate    sync.RWMutex // held with mu to change layers, filter and closed: Get takes this one only, and nobody holds it for long
+	layers               // what readers see
+	filter  atomic.Pointer[filter]
+	folded  Meta // the checkpoint up to which badger is whole; Epoch 0: none
 	open    *Checkpoint
 	folding bool
 	failed  error // no more checkpoints, and why
@@ -55,7 +60,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer)}
+	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer), seed: maphash.MakeSeed()}
 	s.blocks.New = func() any { return newBlock() }
 	if err := claim(dir); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
@@ -66,7 +71,9 @@ func Open(dir string, opts Options) (*Store, error) {
 	if s.db, err = openBase(filepath.Join(dir, baseName), opts); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
+	s.show(layers{base: newBase(s.db)}, nil)
 	if err := s.recover(); err != nil {
+		s.layers.release()
 		return nil, errors.Join(fmt.Errorf("open state: %w", err), s.db.Close())
 	}
 	return s, nil
@@ -119,12 +126,10 @@ func writeFile(dir, name string, b []byte) error {
 }
 
 // recover finds the checkpoints in the directory, and removes torn and folded ones.
-func (s *Store) recover() error {
-	folded, _, err := readBaseMeta(s.db)
-	if err != nil {
+func (s *Store) recover() (err error) {
+	if s.folded, err = s.base.meta(); err != nil {
 		return err
 	}
-	s.folded = folded
 	names, err := os.ReadDir(s.dir) // sorted, and so ascending by epoch
 	if err != nil {
 		return err
@@ -132,7 +137,7 @@ func (s *Store) recover() error {
 	for _, n := range names {
 		path := filepath.Join(s.dir, n.Name())
 		epoch, isDelta := parseDeltaName(n.Name())
-		if strings.HasSuffix(n.Name(), tempSuffix) || isDelta && epoch <= folded.Epoch {
+		if strings.HasSuffix(n.Name(), tempSuffix) || isDelta && epoch <= s.folded.Epoch {
 			if err := os.Remove(path); err != nil {
 				return err
 			}
@@ -145,13 +150,13 @@ func (s *Store) recover() error {
 		if err != nil {
 			return err
 		}
-		if last := s.latest().Epoch; d.previous != last {
+		last := s.latest().Epoch
+		s.push(d)
+		if d.previous != last {
 			return fmt.Errorf("checkpoint %d follows %d, but the last one found is %d: %w; %s",
 				epoch, d.previous, last, ErrCorrupt, remedy)
 		}
-		s.deltas = append(s.deltas, d)
 	}
-	s.countDeltas()
 	return nil
 }
 
@@ -212,8 +217,7 @@ func (s *Store) Rollback() error {
 	if err := errors.Join(os.Remove(s.deltas[n-1].path), syncDir(s.dir)); err != nil {
 		return fmt.Errorf("roll back checkpoint %d: %w", s.latest().Epoch, err)
 	}
-	s.deltas = slices.Clone(s.deltas[:n-1])
-	s.countDeltas()
+	s.pop()
 	return nil
 }
 
@@ -226,18 +230,8 @@ func (s *Store) publish(d *delta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = nil
-	s.deltas = append(slices.Clone(s.deltas), d)
-	s.countDeltas()
+	s.push(d)
 	s.startFold()
-}
-
-// countDeltas keeps the gauge. Under mu, or before the store is shared.
-func (s *Store) countDeltas() {
-	var n int64
-	for _, d := range s.deltas {
-		n += d.meta.Bytes
-	}
-	s.metrics.deltaBytes.Set(float64(n))
 }
 
 // Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits (its Puts must have
@@ -248,7 +242,9 @@ func (s *Store) Close() error {
 		s.mu.Unlock()
 		return nil
 	}
+	s.gate.Lock() // whoever is in Get ends first
 	s.closed = true
+	s.gate.Unlock()
 	s.stopping.Store(true)
 	open := s.open
 	s.mu.Unlock()
@@ -259,6 +255,7 @@ func (s *Store) Close() error {
 	s.folder.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.layers.release()
 	if err := errors.Join(s.foldErr, s.db.Close()); err != nil {
 		return fmt.Errorf("close state in %s: %w", s.dir, err)
 	}

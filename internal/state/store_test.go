@@ -351,7 +351,7 @@ func TestPutWaitsWhenTheDiskIsBehindAndMemoryStaysBounded(t *testing.T) {
 func TestWrongOptionsAreNamed(t *testing.T) {
 	for field, opts := range map[string]Options{
 		"QueueBytes": {QueueBytes: -1}, "FoldBytes": {FoldBytes: -1}, "FoldCheckpoints": {FoldCheckpoints: 501},
-		"MemTableBytes": {MemTableBytes: 1}, "MinFreeBytes": {MinFreeBytes: -1},
+		"IndexBytes": {IndexBytes: -1}, "MemTableBytes": {MemTableBytes: 1}, "MinFreeBytes": {MinFreeBytes: -1},
 	} {
 		if _, err := Open(t.TempDir(), opts); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)

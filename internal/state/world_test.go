@@ -65,10 +65,25 @@ func (w *world) meta() Meta {
 		Entries:    int64(len(w.content)),
 	}
 	m.Definitions[0] = 9
-	for k, v := range w.content {
-		m.Digest.Add(dirty.SumOf([]byte(k), []byte(v)))
-	}
+	m.Digest, m.Shards = describe(w.content)
 	return m
+}
+
+// describe counts and sums up content, one table after the other.
+func describe(content map[string]string) (digest dirty.Sum, shards []Shard) {
+	var found tally
+	for k, v := range content {
+		sum := dirty.SumOf([]byte(k), []byte(v))
+		found.add(record{key: []byte(k), sum: sum})
+		digest.Add(sum)
+	}
+	for p, h := range found {
+		if h.Entries > 0 {
+			h.Prefix = byte(p)
+			shards = append(shards, h)
+		}
+	}
+	return digest, shards
 }
 
 // commit writes the next epoch.
@@ -102,7 +117,7 @@ func verifyStore(s *Store) error {
 		return errors.New("keys are not ascending")
 	}
 	if w := want.meta(); meta.Epoch > 0 && (meta.Digest != w.Digest || meta.Cursor.String() != w.Cursor.String() ||
-		string(meta.Root) != string(w.Root) || meta.Format != Format || !slices.Equal(meta.Watermarks, w.Watermarks)) {
+		string(meta.Root) != string(w.Root) || meta.Format != Format || !slices.Equal(meta.Watermarks, w.Watermarks) || !slices.Equal(meta.Shards, w.Shards)) {
 		return fmt.Errorf("meta %+v, want %+v", meta, w)
 	}
 	return nil
