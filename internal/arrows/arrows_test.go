@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"internal/dirty":    nil,
 	"internal/prints":   nil,
 	"internal/model":    {"internal/dirty"},
+	"internal/vault":    nil,
 	"internal/wal":      {"internal/event"},
 	"internal/state":    {"internal/event", "internal/dirty"},
 	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints"},
