@@ -17,6 +17,8 @@ var (
 	examinations = []string{"none", "pbm", "soft"}
 	channels     = []string{"trending", "similar", "categories", "new"}
 	seenPolicies = []string{"off", "demote", "hide"}
+
+	credentialKinds = []string{"env", "file", "iam"}
 )
 
 // minKeyChars keeps guessable keys out.
@@ -62,6 +64,7 @@ func (c *Config) check() Errors {
 	k.server()
 	k.keys()
 	k.limits()
+	k.backup()
 	k.features()
 	for i := range c.Models {
 		k.model(fmt.Sprintf("models[%d]", i), &c.Models[i])

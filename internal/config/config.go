@@ -21,6 +21,7 @@ type Config struct {
 	Kafka      Kafka      `yaml:"kafka"`
 	Keys       []Key      `yaml:"keys"`
 	Limits     Limits     `yaml:"limits"`
+	Backup     Backup     `yaml:"backup"`
 
 	ItemlessTypes []string  `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
 	Features      []Feature `yaml:"features"`
@@ -121,6 +122,7 @@ func Default() *Config {
 			DeadLetters:    10_000,
 			FreeBytes:      256 << 20,
 		},
+		Backup:   defaultBackup(),
 		Feedback: Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
 		Recall:   defaultRecall(),
 		Rank:     Rank{Scenes: map[string]Scene{}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -232,6 +233,13 @@ func setText(v reflect.Value, s string) error {
 		return nil
 	case v.Kind() == reflect.String:
 		v.SetString(s)
+		return nil
+	case v.Kind() == reflect.Bool:
+		x, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("must be true or false, not %s", quote(s))
+		}
+		v.SetBool(x)
 		return nil
 	case v.CanInt():
 		return setInt(v, s)
