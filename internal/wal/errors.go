@@ -42,6 +42,6 @@ func (e *CorruptError) advice() string {
 	if e.Sequence < 0 {
 		return restore
 	}
-	return fmt.Sprintf("%s, or, to go on with the records before %d only, move the segments after this file away and run: truncate -s %d %s",
-		restore, e.Sequence, e.Offset, e.File)
+	return fmt.Sprintf("%s, or, to go on with the records before %d only, move the segments after this file and the file %s away and run: truncate -s %d %s",
+		restore, e.Sequence, markName, e.Offset, e.File)
 }

@@ -77,14 +77,14 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-// lockDir takes the exclusive lock of dir. The kernel drops it when the file is closed or the process ends,
+// lockDir takes the lock of dir, exclusive (LOCK_EX) or shared (LOCK_SH). The kernel drops it when the file is closed or the process ends,
 // however it ends.
-func lockDir(dir string) (*os.File, error) {
+func lockDir(dir string, how int) (*os.File, error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("wal: open directory: %w", err)
 	}
-	err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB)
 	if err == nil {
 		return d, nil
 	}

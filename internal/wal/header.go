@@ -42,15 +42,18 @@ func (h header) append(dst []byte) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
+// errHeader reports bytes that are no header of a segment.
+var errHeader = errors.New("bad header")
+
 func decodeHeader(b []byte) (header, error) {
 	if len(b) < headerBytes {
-		return header{}, errors.New("file is shorter than its header")
+		return header{}, fmt.Errorf("%w: the file is shorter", errHeader)
 	}
 	if !bytes.HasPrefix(b, []byte(segmentMagic)) {
-		return header{}, errors.New("file does not begin like a segment")
+		return header{}, fmt.Errorf("%w: the file does not begin like a segment", errHeader)
 	}
 	if crc32.Checksum(b[:headerBytes-4], castagnoli) != binary.LittleEndian.Uint32(b[headerBytes-4:]) {
-		return header{}, errors.New("header does not match its checksum")
+		return header{}, fmt.Errorf("%w: it does not match its checksum", errHeader)
 	}
 	if v := binary.LittleEndian.Uint32(b[8:]); v != segmentVersion {
 		return header{}, fmt.Errorf("%w %d of a segment: this program reads version %d", ErrVersion, v, segmentVersion)

@@ -24,10 +24,12 @@ type Log struct {
 	budget  *semaphore.Weighted // BufferBytes; first come, first served
 	stop    func() error        // Close, once
 
-	spare []byte         // of the writer alone: the buffer of the group before, to be used again
-	loops sync.WaitGroup // writer and syncer
+	marked File           // the mark; of the syncer alone while it runs
+	spare  []byte         // of the writer alone: the buffer of the group before, to be used again
+	loops  sync.WaitGroup // writer and syncer
 
-	trim sync.Mutex // one TrimBefore at a time; taken before mu
+	trim     sync.Mutex // one TrimBefore at a time; taken before mu
+	removing bool       // a removal is not known to be durable; under trim
 
 	mu       sync.Mutex    // guards what follows; never held during I/O
 	toWrite  sync.Cond     // the writer waits here for records in filling
@@ -51,10 +53,10 @@ type Log struct {
 
 // segment is one file of the log.
 type segment struct {
-	path    string
-	base    int64 // sequence of the first record
-	created int64 // ns since 1970
-	bytes   int64 // written
+	header
+	path  string
+	bytes int64     // written
+	whole time.Time // when Verify last found it so; zero: not yet
 }
 
 // Append gives payloads the next places in the log and returns the first of them; the others follow without
@@ -197,7 +199,18 @@ func (l *Log) shut() error {
 	l.mu.Unlock()
 	l.trim.Lock() // nothing is removed once the directory is let go
 	defer l.trim.Unlock()
-	return errors.Join(failure, l.active.Close(), l.lock.Close())
+	if failure == nil {
+		failure = l.seal()
+	}
+	return errors.Join(failure, l.marked.Close(), l.active.Close(), l.lock.Close())
+}
+
+// seal makes the mark of a log that is closed durable.
+func (l *Log) seal() error {
+	if err := l.marked.Sync(); err != nil {
+		return fmt.Errorf("wal: sync mark: %w", err)
+	}
+	return nil
 }
 
 // wakeReaders releases the readers at the end of the log. The caller holds mu.

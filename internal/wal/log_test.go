@@ -53,7 +53,7 @@ func TestRecordsComeBackAsTheyWereAppended(t *testing.T) {
 				t.Fatalf("a log that was closed was repaired: %+v", l.Repaired())
 			}
 			samePayloads(t, mustRead(t, l, 0), want)
-			if err := l.Verify(t.Context()); err != nil {
+			if _, err := l.Verify(t.Context(), VerifyOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -3,13 +3,11 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -24,9 +22,9 @@ type Repair struct {
 // Open opens the log in dir, and creates both where there is none. The directory is locked against a second
 // Open (ErrInUse) until Close.
 //
-// It reads the whole last segment, cuts a torn tail from it (see Log.Repaired) and syncs it: when Open
-// returns, all that can be read is durable. Any other damage is refused with a *CorruptError, and nothing is
-// changed.
+// It reads the whole last segment, cuts a torn tail from it (see Log.Repaired), writes again what is not known to have
+// been durable and syncs it: when Open returns, all that can be read is durable. Any other damage is refused with a
+// *CorruptError, and nothing is changed.
 func Open(dir string, opts Options) (*Log, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -35,7 +33,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := makeDir(dir, opts.FS); err != nil {
 		return nil, fmt.Errorf("wal: create directory: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := lockDir(dir, syscall.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
@@ -74,74 +72,62 @@ func makeDir(dir string, files FS) error {
 
 // load finds the segments and readies the last one to be written on.
 func (l *Log) load() error {
-	bases, err := l.list()
+	found, err := look(l.opts.FS, l.dir)
 	if err != nil {
-		return fmt.Errorf("wal: list %s: %w", l.dir, err)
+		return err
 	}
-	if len(bases) == 0 {
-		return l.begin()
-	}
-	var last header
-	for _, base := range bases {
-		if last, err = l.admit(base, last); err != nil {
-			return err
+	for _, path := range found.temps {
+		if err := l.opts.FS.Remove(path); err != nil {
+			return fmt.Errorf("wal: remove what is left of a segment: %w", err)
 		}
 	}
-	l.log, l.seed = last.log, last.seed()
-	if err := l.resume(); err != nil {
+	if len(found.segments) == 0 {
+		return l.begin()
+	}
+	l.log, l.seed, l.segments = found.last().log, found.last().seed(), found.segments
+	if err := l.resume(found); err != nil {
 		return err
 	}
 	l.count()
 	return nil
 }
 
-// list returns the bases of the segments, sorted, and removes what a crash left of a segment being created.
-func (l *Log) list() ([]int64, error) {
-	names, err := l.opts.FS.List(l.dir)
-	if err != nil {
-		return nil, err
-	}
-	var bases []int64
-	for _, name := range names {
-		if base, ok := parseSegmentName(name); ok {
-			bases = append(bases, base)
-		} else if strings.HasSuffix(name, segmentSuffix+tempSuffix) {
-			if err := l.opts.FS.Remove(filepath.Join(l.dir, name)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	slices.Sort(bases)
-	return bases, nil
-}
-
 // begin creates the first segment of a new log.
 func (l *Log) begin() error {
-	now := l.opts.Clock().UnixNano()
-	h := header{log: now, previous: -1}
+	l.log = l.opts.Clock().UnixNano()
+	h := header{log: l.log, base: l.opts.First, previous: -1}
 	file, s, err := l.create(h)
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	l.log, l.seed, l.active, l.segments = now, h.seed(), file, []segment{s}
+	l.seed, l.active, l.segments = h.seed(), file, []segment{s}
+	l.next, l.written, l.durable = h.base, h.base, h.base
+	if l.marked, err = l.createMark(); err != nil {
+		return errors.Join(fmt.Errorf("wal: %w", err), file.Close())
+	}
 	l.count()
 	return nil
 }
 
-// create makes a segment file durable with its header, under a temporary name first: a segment that has its
-// name has a whole header.
+// create makes a segment file durable with its header.
 func (l *Log) create(h header) (File, segment, error) {
 	h.created = l.opts.Clock().UnixNano()
-	s := segment{path: filepath.Join(l.dir, segmentName(h.base)), base: h.base, created: h.created, bytes: headerBytes}
-	temp := s.path + tempSuffix
+	s := segment{header: h, path: filepath.Join(l.dir, segmentName(h.base)), bytes: headerBytes}
+	file, err := l.createFile(s.path, h.append(nil))
+	return file, s, err
+}
+
+// createFile makes a file durable with its first content, under a temporary name first: one that has its name is whole.
+func (l *Log) createFile(path string, content []byte) (File, error) {
+	temp := path + tempSuffix
 	file, err := l.opts.FS.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
-		return nil, segment{}, fmt.Errorf("create segment: %w", err)
+		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	_, err = file.WriteAt(h.append(nil), 0)
+	_, err = file.WriteAt(content, 0)
 	for _, step := range []func() error{
 		file.Sync,
-		func() error { return l.opts.FS.Rename(temp, s.path) },
+		func() error { return l.opts.FS.Rename(temp, path) },
 		func() error { return l.opts.FS.SyncDir(l.dir) },
 	} {
 		if err == nil {
@@ -149,120 +135,82 @@ func (l *Log) create(h header) (File, segment, error) {
 		}
 	}
 	if err != nil {
-		return nil, segment{}, errors.Join(fmt.Errorf("create segment %s: %w", s.path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("create %s: %w", path, err), file.Close())
 	}
-	return file, s, nil
+	return file, nil
 }
 
-// admit reads the header of one segment, holds it against the header of the one before, if there is one, and
-// appends it to l.segments.
-func (l *Log) admit(base int64, before header) (header, error) {
-	path := filepath.Join(l.dir, segmentName(base))
-	corrupt := func(offset int64, format string, args ...any) error {
-		return &CorruptError{File: path, Offset: offset, Sequence: -1, Reason: fmt.Sprintf(format, args...)}
-	}
-	h, size, err := l.readHeader(path)
-	if errors.Is(err, ErrVersion) {
-		return header{}, fmt.Errorf("wal: segment %s: %w", path, err)
-	}
-	var bad *headerError
-	if errors.As(err, &bad) {
-		return header{}, corrupt(0, "%v", bad.cause)
-	}
-	if err != nil {
-		return header{}, fmt.Errorf("wal: read segment: %w", err)
-	}
-	if h.base != base {
-		return header{}, corrupt(0, "its header says that it begins at record %d", h.base)
-	}
-	if n := len(l.segments); n > 0 {
-		prev := l.segments[n-1]
-		switch {
-		case h.log != before.log:
-			return header{}, corrupt(0, "it belongs to another log than %s", prev.path)
-		case h.previous != prev.base:
-			return header{}, corrupt(0, "the segment before it, %s, is missing", segmentName(h.previous))
-		case h.previousBytes != prev.bytes:
-			return header{}, &CorruptError{File: prev.path, Offset: min(prev.bytes, h.previousBytes), Sequence: -1,
-				Reason: fmt.Sprintf("it has %d bytes and was closed with %d", prev.bytes, h.previousBytes)}
-		}
-	}
-	l.segments = append(l.segments, segment{path: path, base: base, created: h.created, bytes: size})
-	return h, nil
-}
-
-// headerError sets a header that is not one apart from a file that cannot be read.
-type headerError struct{ cause error }
-
-func (e *headerError) Error() string { return e.cause.Error() }
-func (e *headerError) Unwrap() error { return e.cause }
-
-func (l *Log) readHeader(path string) (h header, size int64, err error) {
-	file, err := l.opts.FS.OpenFile(path, os.O_RDONLY, 0)
-	if err != nil {
-		return header{}, 0, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if size, err = file.Size(); err != nil {
-		return header{}, 0, err
-	}
-	b := make([]byte, headerBytes)
-	n, err := file.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return header{}, 0, err
-	}
-	if h, err = decodeHeader(b[:n]); err != nil {
-		return header{}, 0, &headerError{err}
-	}
-	return h, size, nil
-}
-
-// resume reads the last segment, cuts its torn tail and syncs it.
-func (l *Log) resume() error {
-	s := &l.segments[len(l.segments)-1]
+// resume reads the last segment, cuts its torn tail, and makes durable all that it then holds.
+func (l *Log) resume(found survey) (err error) {
+	s := found.last()
 	file, err := l.opts.FS.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("wal: open last segment: %w", err)
 	}
-	next, err := l.mend(file, s)
-	if err == nil {
-		if err = file.Sync(); err != nil { // the process before may have ended between write and sync
-			err = fmt.Errorf("wal: sync %s: %w", s.path, err)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close())
 		}
-	}
+	}()
+	end, err := readTail(file, *s, found.durable())
 	if err != nil {
-		return errors.Join(err, file.Close())
+		return err
 	}
-	l.active, l.next, l.written, l.durable = file, next, next, next
+	if first, oldest := l.opts.First, l.segments[0].base; first != 0 && (first < oldest || first > end.next) {
+		return fmt.Errorf("wal: %s holds records %d to %d and cannot go on at %d, where its owner stands: it is another log, or has lost a part",
+			l.dir, oldest, end.next, first)
+	}
+	if end.torn > 0 {
+		if err := file.Truncate(end.off); err != nil {
+			return fmt.Errorf("wal: cut torn end of %s: %w", s.path, err)
+		}
+		l.repair = Repair{File: s.path, Offset: end.off, Bytes: end.torn}
+		s.bytes = end.off
+	}
+	if err := l.harden(file, *s, end.doubt); err != nil {
+		return err
+	}
+	l.active, l.next, l.written, l.durable = file, end.next, end.next, end.next
+	return l.openMark(found.mark != nil)
+}
+
+// harden makes a segment durable. What was not known to be durable from byte doubt on is written again: after a failed
+// sync the kernel takes for clean what it has lost, so that another sync would not write it. The directory is synced as
+// well: the process before may have failed to.
+func (l *Log) harden(file File, s segment, doubt int64) error {
+	buf := make([]byte, min(readBytes, s.bytes-doubt))
+	for doubt < s.bytes {
+		n, err := file.ReadAt(buf[:min(int64(len(buf)), s.bytes-doubt)], doubt)
+		if n == 0 {
+			return fmt.Errorf("wal: read end of %s: %w", s.path, err)
+		}
+		if _, err := file.WriteAt(buf[:n], doubt); err != nil {
+			return fmt.Errorf("wal: write end of %s again: %w", s.path, err)
+		}
+		doubt += int64(n)
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("wal: sync %s: %w", s.path, err)
+	}
+	if err := l.opts.FS.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("wal: sync %s: %w", l.dir, err)
+	}
 	return nil
 }
 
-// mend finds the end of the last segment, cutting a torn tail, and returns the sequence after it.
-func (l *Log) mend(file File, s *segment) (int64, error) {
-	scan := scanner{file: file, seed: l.seed, off: headerBytes, next: s.base, recycle: true}
-	bad := scan.all(s.bytes)
-	if bad == nil {
-		return scan.next, nil
+// openMark opens the mark, or makes one where a log has none yet, and writes into it how much is durable.
+func (l *Log) openMark(exists bool) (err error) {
+	if !exists {
+		l.marked, err = l.createMark()
+	} else if l.marked, err = l.opts.FS.OpenFile(filepath.Join(l.dir, markName), os.O_RDWR, 0); err == nil {
+		if err = l.note(l.durable); err != nil {
+			err = errors.Join(err, l.marked.Close())
+		}
 	}
-	if !isBadRecord(bad) {
-		return 0, fmt.Errorf("wal: segment %s: %w", s.path, bad)
+	if err != nil {
+		return fmt.Errorf("wal: %w", err)
 	}
-	tail := make([]byte, s.bytes-scan.off)
-	if _, err := file.ReadAt(tail, scan.off); err != nil {
-		return 0, fmt.Errorf("wal: segment %s: read its end: %w", s.path, err)
-	}
-	if errors.Is(bad, errFlags) || errors.Is(bad, errSequence) { // its checksum holds: it was written so
-		return 0, scan.corrupt(s.path, bad.Error())
-	}
-	if !isTorn(tail, scan.off, l.seed, scan.next) {
-		return 0, scan.corrupt(s.path, bad.Error()+", and whole records follow it")
-	}
-	if err := file.Truncate(scan.off); err != nil {
-		return 0, fmt.Errorf("wal: cut torn end of %s: %w", s.path, err)
-	}
-	l.repair = Repair{File: s.path, Offset: scan.off, Bytes: s.bytes - scan.off}
-	s.bytes = scan.off
-	return scan.next, nil
+	return nil
 }
 
 // count sets the gauges once the segments are known.

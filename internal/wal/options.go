@@ -14,6 +14,7 @@ type Options struct {
 	SyncDelay    time.Duration         // how long what nobody waits for may stay unsynced; 50 ms
 	RetainBytes  int64                 // TrimBefore holds the log to this size; 0: no bound by size
 	RetainAge    time.Duration         // TrimBefore drops what is older; 0: no bound by age
+	First        int64                 // number of the first record of a log that is made new; a log that exists must hold that place, unless it is 0
 	Clock        func() time.Time      // stamps segments; time.Now
 	Registerer   prometheus.Registerer // nil: counted, not exported
 	FS           FS                    // nil: the operating system's
@@ -29,6 +30,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"BufferBytes", o.BufferBytes},
 		{"SyncDelay", int64(o.SyncDelay)},
 		{"RetainBytes", o.RetainBytes},
+		{"First", o.First},
 		{"RetainAge", int64(o.RetainAge)},
 	} {
 		if f.value < 0 {

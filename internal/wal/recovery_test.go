@@ -23,6 +23,14 @@ func written(t testing.TB, dir string, opts Options, batches ...[][]byte) {
 	mustClose(t, l)
 }
 
+// forget removes the mark of a log: nothing is known any more of how far it was durable.
+func forget(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, markName)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // mustRefuse opens dir and wants a *CorruptError for file at a byte from low to high, and every file left as it
 // was.
 func mustRefuse(t testing.TB, dir, file string, low, high int64) {
@@ -72,6 +80,7 @@ func TestATornLastRecordIsCutAtEveryByte(t *testing.T) {
 			last := len(whole) - frameHeaderBytes - len("the last record")
 			for size := last; size < len(whole); size++ {
 				mustWriteFile(t, path, whole[:size])
+				forget(t, dir) // the write was never acknowledged
 				l := mustOpen(t, dir, Options{})
 				samePayloads(t, mustRead(t, l, 0), [][]byte{[]byte("one"), []byte("two")})
 				want := Repair{File: path, Offset: int64(last), Bytes: int64(size - last)}
@@ -133,7 +142,7 @@ func TestDamageInAnOlderSegmentIsFoundByReading(t *testing.T) {
 	mustWriteFile(t, path, b)
 	l := mustOpen(t, dir, Options{})
 	var corrupt *CorruptError
-	if err := l.Verify(t.Context()); !errors.As(err, &corrupt) || corrupt.File != path || corrupt.Sequence != 2 {
+	if _, err := l.Verify(t.Context(), VerifyOptions{}); !errors.As(err, &corrupt) || corrupt.File != path || corrupt.Sequence != 2 {
 		t.Errorf("Verify = %v, want damage at record 2 in %s", err, path)
 	}
 	got, err := readAll(t.Context(), l, 0)
@@ -224,6 +233,7 @@ func TestLostSectorsAreATornWriteUnlessTheyWereSynced(t *testing.T) {
 	t.Run("last group", func(t *testing.T) {
 		dir := t.TempDir()
 		written(t, dir, Options{}, group)
+		forget(t, dir)
 		hole(t, dir)
 		l := mustOpen(t, dir, Options{})
 		samePayloads(t, mustRead(t, l, 0), group[:whole])

@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -14,6 +12,9 @@ import (
 func (l *Log) TrimBefore(seq int64) error {
 	l.trim.Lock()
 	defer l.trim.Unlock()
+	if err := l.settleRemoval(); err != nil {
+		return err
+	}
 	for {
 		s, ok, err := l.detach(seq)
 		if err != nil || !ok {
@@ -27,11 +28,24 @@ func (l *Log) TrimBefore(seq int64) error {
 		}
 		l.metrics.segments.Dec()
 		l.metrics.size.Sub(float64(s.bytes))
-		// One by one: after a crash no gap may stand where a younger removal got to disk first.
-		if err := l.opts.FS.SyncDir(l.dir); err != nil {
-			return fmt.Errorf("wal: sync %s after removing %s: %w", l.dir, s.path, err)
+		l.removing = true
+		if err := l.settleRemoval(); err != nil {
+			return err
 		}
 	}
+}
+
+// settleRemoval makes the last removal durable. They go one by one: after a crash no gap may stand where a younger one got to
+// disk first.
+func (l *Log) settleRemoval() error {
+	if !l.removing {
+		return nil
+	}
+	if err := l.opts.FS.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("wal: sync %s after removing a segment: %w", l.dir, err)
+	}
+	l.removing = false
+	return nil
 }
 
 // detach takes the oldest segment off the list if it may go.
@@ -57,35 +71,4 @@ func (l *Log) detach(seq int64) (s segment, ok bool, err error) {
 	s = l.segments[0]
 	l.segments = l.segments[1:]
 	return s, true, nil
-}
-
-// Verify reads every record that is durable when it is called and returns the first damage as a
-// *CorruptError. It is meant to run in the background after Open, which reads the last segment only; records
-// that retention removes meanwhile are passed over.
-func (l *Log) Verify(ctx context.Context) error {
-	end := l.Durable()
-	for {
-		err := l.verify(ctx, end)
-		if !errors.Is(err, ErrTruncated) {
-			return err
-		}
-	}
-}
-
-func (l *Log) verify(ctx context.Context, end int64) (err error) {
-	r, err := l.Reader(l.First())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	r.scan.recycle = true
-	for r.scan.next < end {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("wal: verify: %w", err)
-		}
-		if _, err := r.Read(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }

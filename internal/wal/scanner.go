@@ -38,14 +38,28 @@ func (s *scanner) decode() ([]byte, error) {
 	return f.payload, nil
 }
 
-// all decodes up to limit, where a record must end, and returns why it could not.
-func (s *scanner) all(limit int64) error {
-	for s.off < limit {
+// step goes past one record, which must end before limit, or returns why it cannot.
+func (s *scanner) step(limit int64) error {
+	for {
 		_, err := s.decode()
-		if errors.Is(err, errShort) {
-			err = s.fill(limit)
+		if !errors.Is(err, errShort) {
+			return err
 		}
-		if err != nil {
+		if err := s.fill(limit); err != nil {
+			return err
+		}
+	}
+}
+
+// chunk goes past the records of about one read.
+func (s *scanner) chunk(limit int64) error {
+	if err := s.step(limit); err != nil {
+		return err
+	}
+	for s.off < limit {
+		if _, err := s.decode(); errors.Is(err, errShort) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

@@ -22,10 +22,14 @@ func (l *Log) syncLoop() {
 		err := file.Sync()
 		if err != nil {
 			l.fail(fmt.Errorf("sync before record %d: %w", r.end, err))
-		} else {
-			l.metrics.sync.Observe(l.opts.Clock().Sub(begin).Seconds())
+			l.endRound(r, false)
+			continue
 		}
-		l.endRound(r, err == nil)
+		l.metrics.sync.Observe(l.opts.Clock().Sub(begin).Seconds())
+		if err := l.note(r.end); err != nil { // before anybody is told
+			l.fail(err)
+		}
+		l.endRound(r, true)
 	}
 }
 
