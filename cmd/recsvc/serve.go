@@ -14,6 +14,7 @@ import (
 
 	"recsvc/internal/api"
 	"recsvc/internal/config"
+	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
 )
 
@@ -89,11 +90,14 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	rooms := api.Rooms{
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
-		Snapshots: &snapshotRoom{a}, DeadLetters: a.letters, Metrics: prometheus.Gatherers{a.registry, a.learning},
+		Snapshots: &snapshotRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
-	if rooms.Intake, err = a.newIntake(); err != nil {
+	intake, err := a.newIntake()
+	if err != nil {
 		return nil, err
 	}
+	rooms.Intake = intake
+	rooms.DeadLetters = ingest.NewLetterOffice(a.letters, intake, a.sink, ingest.LetterOfficeOptions{Applied: a.engine.Wait})
 	s.api, err = api.New(rooms, api.Options{
 		Keys: keys, Deadline: c.RequestDeadline, BodyBytes: int64(c.Limits.BodyBytes), HeaderBytes: int(c.Limits.HeaderBytes),
 		PageUsers: pageUsers, Version: release, Log: log, Registerer: a.registry,

@@ -2,27 +2,30 @@ package api
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"go.uber.org/zap"
-
-	"recsvc/internal/event"
-	"recsvc/internal/ingest"
 )
 
 func (a *API) getStatus(w *response, _ *http.Request) error {
 	s := a.rooms.Engine.Status()
 	s.Version = a.opts.Version
-	if s.Sources == nil {
-		s.Sources = []Source{}
-	}
-	if s.Models == nil {
-		s.Models = []ModelStatus{}
-	}
+	s.complete()
 	return w.json(http.StatusOK, &s)
+}
+
+// complete turns absent lists into empty ones.
+func (s *Status) complete() {
+	s.Sources = append([]Source{}, s.Sources...)
+	for i := range s.Sources {
+		s.Sources[i].Partitions = append([]Partition{}, s.Sources[i].Partitions...)
+	}
+	s.Models = append([]ModelStatus{}, s.Models...)
+	if s.Memory.Rooms == nil {
+		s.Memory.Rooms = map[string]int64{}
+	}
 }
 
 func (a *API) postCheckpoint(w *response, r *http.Request) error {
@@ -35,9 +38,11 @@ func (a *API) postCheckpoint(w *response, r *http.Request) error {
 }
 
 // audit leaves a line for every change that an administrator makes.
-func (a *API) audit(w *response, r *http.Request) {
-	a.log.Info("admin request", zap.String("request_id", w.id), zap.String("key", w.key), zap.String("remote", r.RemoteAddr),
-		zap.String("method", r.Method), zap.String("path", r.URL.Path))
+func (a *API) audit(w *response, r *http.Request, more ...zap.Field) {
+	a.log.Info("admin request", append([]zap.Field{
+		zap.String("request_id", w.id), zap.String("key", w.key), zap.String("remote", r.RemoteAddr),
+		zap.String("method", r.Method), zap.String("path", r.URL.Path),
+	}, more...)...)
 }
 
 func (a *API) snapshots() (Snapshots, error) {
@@ -148,32 +153,4 @@ func (s *Snapshot) complete() {
 	if s.Metrics == nil {
 		s.Metrics = map[string]map[string]Metrics{}
 	}
-}
-
-func (a *API) getDeadLetters(w *response, r *http.Request) error {
-	q := readQuery(r)
-	n, before := q.count("n", 100, 10_000), q.count("before", 0, math.MaxInt)
-	if q.err != nil {
-		return q.err
-	}
-	out := DeadLetterList{DeadLetters: []DeadLetter{}}
-	if a.rooms.DeadLetters != nil {
-		for _, l := range a.rooms.DeadLetters.List(int64(before), n) {
-			out.DeadLetters = append(out.DeadLetters, deadLetter(&l))
-		}
-	}
-	return w.json(http.StatusOK, &out)
-}
-
-func deadLetter(l *ingest.Letter) DeadLetter {
-	out := DeadLetter{
-		Seq: l.Seq, Source: l.Source, Reason: l.Reason, Detail: l.Detail, Place: l.Place, Received: l.Received, Size: l.Size,
-		Cursor: event.Cursor{{Partition: l.Partition, Offset: l.Offset}}.String(),
-	}
-	if utf8.Valid(l.Bytes) {
-		out.Text = string(l.Bytes)
-	} else {
-		out.Bytes = l.Bytes
-	}
-	return out
 }

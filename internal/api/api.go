@@ -53,6 +53,9 @@ type API struct {
 	ids      atomic.Uint64
 	draining atomic.Bool
 	timeouts timeouts
+
+	backingUp    atomic.Bool
+	unloggedTold eachSecond
 }
 
 // New checks the options and builds the router.

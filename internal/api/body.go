@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -34,6 +35,7 @@ func (b *bodyBudget) give(n int64) { b.used.Add(-n) }
 // body is a request body in memory; free gives its share of the budget back.
 type body struct {
 	bytes   []byte
+	size    int64 // of all that came, where bytes holds only its start
 	charged int64
 	budget  *bodyBudget
 }
@@ -53,17 +55,54 @@ func (b *body) grow(limit int64) bool {
 	return true
 }
 
-var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
+// inflater decompresses, and remembers how what it was given began: a body that is no gzip goes to the dead letters as it came.
+type inflater struct {
+	zr   gzip.Reader
+	src  io.Reader
+	head []byte // up to event.MaxDeadLetterBytes
+	size int64
+	err  error // of src; io.EOF at its end
+}
+
+var inflaters = sync.Pool{New: func() any { return new(inflater) }}
+
+func (f *inflater) reset(src io.Reader) error {
+	f.src, f.head, f.size, f.err = src, f.head[:0], 0, nil
+	return f.zr.Reset(compressed{f})
+}
+
+func (f *inflater) release() {
+	f.src = nil
+	inflaters.Put(f)
+}
+
+// broken reports whether it was the data that failed, and not its coming.
+func (f *inflater) broken() bool { return f.err == nil || f.err == io.EOF } //nolint:errorlint // bodies return it bare
+
+// compressed is what an inflater reads from.
+type compressed struct{ *inflater }
+
+// Read implements io.Reader.
+func (c compressed) Read(p []byte) (int, error) {
+	n, err := c.src.Read(p)
+	c.head = append(c.head, p[:min(n, event.MaxDeadLetterBytes-len(c.head))]...)
+	c.size += int64(n)
+	c.err = err
+	return n, err
+}
 
 // readBody reads and decompresses the body, up to limit bytes. On a fault it returns what it has read so far. The caller
 // frees the body in any case.
 func (a *API) readBody(w *response, r *http.Request, limit int64) (b body, err error) {
 	b.budget = &a.bodies
-	src, done, err := decompressed(w, r, limit)
+	src, f, err := decompressed(w, r, limit)
+	if f != nil {
+		defer f.release()
+	}
 	if err != nil {
+		err = b.fault(f, err)
 		return b, err
 	}
-	defer done()
 	if r.ContentLength > limit { // enough of it for a dead letter, not all of it for nothing
 		b.bytes, _ = io.ReadAll(io.LimitReader(src, event.MaxDeadLetterBytes))
 		return b, tooLarge(limit)
@@ -88,43 +127,47 @@ func (a *API) readBody(w *response, r *http.Request, limit int64) (b body, err e
 			return b, nil
 		}
 		if err != nil {
-			return b, bodyFault(err)
+			err = b.fault(f, err)
+			return b, err
 		}
 	}
 }
 
 var errTooMany = &fault{status: http.StatusTooManyRequests, detail: "too many large requests at once", retry: 1e9}
 
-func decompressed(w *response, r *http.Request, limit int64) (src io.Reader, done func(), err error) {
+// decompressed returns where to read the body from, and the inflater when there is one.
+func decompressed(w *response, r *http.Request, limit int64) (src io.Reader, f *inflater, err error) {
 	switch enc := r.Header.Get("Content-Encoding"); enc {
 	case "", "identity":
-		return r.Body, func() {}, nil
+		return r.Body, nil, nil
 	case "gzip", "x-gzip":
 		// The compressed form is bounded as well: a gzip stream may hold any number of empty members.
-		zr := gzipReaders.Get().(*gzip.Reader)
-		if err := zr.Reset(http.MaxBytesReader(w.ResponseWriter, r.Body, limit)); err != nil {
-			gzipReaders.Put(zr)
-			return nil, nil, bodyFault(err)
-		}
-		return zr, func() { gzipReaders.Put(zr) }, nil
+		f := inflaters.Get().(*inflater)
+		return &f.zr, f, f.reset(http.MaxBytesReader(w.ResponseWriter, r.Body, limit))
 	default:
 		w.Header().Set("Accept-Encoding", "gzip, identity")
 		return nil, nil, faultf(http.StatusUnsupportedMediaType, "content encoding %q is not known; send gzip or none", enc)
 	}
 }
 
-// bodyFault explains why a body could not be read to its end.
-func bodyFault(err error) error {
+// fault explains why the body could not be read to its end. Of one that is no gzip it keeps the start as it came.
+func (b *body) fault(f *inflater, err error) error {
+	var known *fault
 	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &known):
+		return err
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return faultf(http.StatusRequestTimeout, "the body did not come in time")
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		f := faultf(http.StatusBadRequest, "the body is not what its content encoding says: %v", err)
-		f.letter = event.ReasonBadJSON
-		return f
+	case f != nil && f.broken():
+		b.bytes, b.size = bytes.Clone(f.head), f.size
+		bad := faultf(http.StatusBadRequest, "the body is not what its content encoding says: %v", err)
+		if f.size > 0 {
+			bad.letter = event.ReasonBadJSON
+		}
+		return bad
 	}
 	return faultf(http.StatusBadRequest, "the body could not be read: %v", err)
 }
@@ -146,14 +189,13 @@ func saysNDJSON(r *http.Request) bool {
 }
 
 // letter is the dead letter of a whole body.
-func letter(r *http.Request, received event.Time, reason, detail string, b []byte) event.Record {
-	size := max(int64(len(b)), r.ContentLength)
+func (b *body) letter(r *http.Request, received event.Time, reason, detail string) event.Record {
 	return event.Record{
 		Kind:     event.KindDeadLetter,
 		Received: received,
 		DeadLetter: &event.DeadLetter{
 			Source: "http", Reason: reason, Detail: detail, Place: r.URL.Path,
-			Bytes: b[:min(len(b), event.MaxDeadLetterBytes)], Size: size,
+			Bytes: b.bytes[:min(len(b.bytes), event.MaxDeadLetterBytes)], Size: max(int64(len(b.bytes)), b.size, r.ContentLength),
 		},
 	}
 }

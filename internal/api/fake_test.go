@@ -40,6 +40,9 @@ type world struct {
 	ranked                                                   func(rank.Request) rank.List
 	snapshots                                                map[string]Snapshot
 	letters                                                  []ingest.Letter
+	selected                                                 ingest.LetterSelection // the last
+	lettersErr                                               error
+	backup                                                   func(context.Context, io.Writer) error
 }
 
 func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
@@ -47,7 +50,7 @@ func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
 	w := &world{t: t, reg: prometheus.NewRegistry(), snapshots: map[string]Snapshot{}}
 	rooms := Rooms{
 		Log: w, Intake: newIntake(t), Gate: w, Ranker: w, Reader: fakeReader{}, Engine: fakeEngine{w},
-		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Metrics: w.reg,
+		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Backup: w, Metrics: w.reg,
 	}
 	opts := Options{Clock: func() time.Time { return now }, Registerer: w.reg, Version: "test", Log: zaptest.NewLogger(t)}
 	for _, c := range change {
@@ -221,7 +224,17 @@ func (e fakeEngine) Status() Status {
 	return Status{
 		Cursor: "0-1834", Watermark: &at, LagRecords: 2, LagSeconds: 0.01, MemoryBytes: 1 << 20,
 		Checkpoint: CheckpointStatus{Epoch: 7, AgeSeconds: 3, Bytes: 100, Seconds: 0.1},
-		Counts:     Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
+		Scrub:      ScrubStatus{Running: true, Finished: &now, Result: "ok", Entries: 100, Bytes: 1000, Seconds: 2.5},
+		Memory:     MemoryStatus{BudgetBytes: 2 << 20, Rooms: map[string]int64{"features": 1000}},
+		Disk:       DiskStatus{FreeBytes: 100, NeededBytes: 200, Held: true},
+		Sources: []Source{
+			{Name: "kafka:behaviour", State: "running", Next: "0-1834", Partitions: []Partition{
+				{Applied: 1834, End: 1836, State: PartitionRunning},
+				{Partition: 1, Applied: 7, End: 9, State: PartitionHeld, Reason: "the disk is full"},
+			}},
+			{Name: "embedded"},
+		},
+		Counts: Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
 		Models: []ModelStatus{{Name: "ctr", Version: "ctr@1834", Heads: map[string]HeadMetrics{
 			"click": {Metrics: Metrics{N: 10, Positives: 4, AUC: &auc}},
 		}}},
@@ -303,6 +316,22 @@ func (l fakeLetters) List(before int64, n int) (out []ingest.Letter) {
 	return out
 }
 
+func (l fakeLetters) Retry(_ context.Context, sel ingest.LetterSelection) (ingest.Retried, error) {
+	l.world.selected = sel
+	return ingest.Retried{Letters: 1, Records: 2, Refused: []ingest.LetterRefusal{
+		{Place: event.PartitionOffset{Offset: 8}, Index: -1, Reason: "item: is required"},
+		{Place: event.PartitionOffset{Partition: 1, Offset: 9}, Index: 0, Reason: "late"},
+	}}, l.lettersErr
+}
+
+func (l fakeLetters) Purge(_ context.Context, sel ingest.LetterSelection) (ingest.Purged, error) {
+	l.world.selected = sel
+	return ingest.Purged{Letters: 3}, l.lettersErr
+}
+
+// Backup implements Backup.
+func (w *world) Backup(ctx context.Context, out io.Writer) error { return w.backup(ctx, out) }
+
 // newIntake is the real one: it has no state and does no I/O.
 func newIntake(t testing.TB) *ingest.Intake {
 	t.Helper()
@@ -338,6 +367,6 @@ func (w *world) counter(name string) float64 {
 var (
 	_ Ranker      = (*rank.Ranker)(nil)
 	_ Intake      = (*ingest.Intake)(nil)
-	_ DeadLetters = (*ingest.DeadLetters)(nil)
+	_ DeadLetters = (*ingest.LetterOffice)(nil)
 	_ Log         = ingest.Log(nil)
 )

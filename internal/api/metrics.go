@@ -14,6 +14,7 @@ type metrics struct {
 	denied    *prometheus.CounterVec // by status
 	bodyBytes prometheus.Counter
 	unlogged  prometheus.Counter
+	backups   *prometheus.CounterVec // by outcome
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -40,6 +41,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recsvc_http_served_unlogged_total",
 			Help: "Lists that were answered although the log could not take them.",
 		}),
+		backups: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_http_backups_total",
+			Help: "Backups that were asked for, by how they ended.",
+		}, []string{"outcome"}),
 	}
 }
 

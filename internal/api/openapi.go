@@ -105,12 +105,19 @@ func answer(reg huma.Registry, status int, v any) *huma.Response {
 		return r
 	}
 	contentType := "application/json"
-	if _, ok := v.(Problem); ok {
+	switch v.(type) {
+	case Problem:
 		contentType = "application/problem+json"
+	case stream:
+		r.Content = map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+		return r
 	}
 	r.Content = map[string]*huma.MediaType{contentType: {Schema: reg.Schema(reflect.TypeOf(v), true, "")}}
 	return r
 }
+
+// stream stands for an answer of any bytes.
+type stream struct{}
 
 // batchBody is one record, an array, or NDJSON. The records are validated one by one, by the intake.
 func batchBody() *huma.RequestBody {

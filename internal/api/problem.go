@@ -22,7 +22,7 @@ type fault struct {
 	detail   string
 	errors   []Flaw
 	rejected []ingest.Rejection // of a batch of which nothing was accepted
-	retry    time.Duration      // with 429
+	retry    time.Duration      // when to try again; with 429 at least a second
 	cause    error              // for the log only
 	letter   string             // reason of the dead letter that the body becomes, if it does
 }
@@ -89,7 +89,8 @@ const statusClientGone = 499
 // fail answers with the problem that err is.
 func (a *API) fail(w *response, r *http.Request, err error) {
 	f := faultOf(err)
-	if f.status == http.StatusInternalServerError || f.status == http.StatusServiceUnavailable {
+	// A full disk is told with when to try again, and by whoever watches it: a line for each request would fill it further.
+	if f.status == http.StatusInternalServerError || f.status == http.StatusServiceUnavailable && f.retry == 0 {
 		a.log.Error("request failed", zap.String("request_id", w.id), zap.String("method", r.Method),
 			zap.String("route", w.route), zap.Int("status", f.status), zap.Error(err))
 	}
@@ -112,7 +113,7 @@ func (w *response) problem(f *fault) {
 	if f.status == http.StatusUnprocessableEntity {
 		p.Accepted = new(int)
 	}
-	if f.status == http.StatusTooManyRequests {
+	if f.retry > 0 || f.status == http.StatusTooManyRequests {
 		seconds := max(1, int((f.retry+time.Second-1)/time.Second))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}

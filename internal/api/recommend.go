@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -80,14 +82,35 @@ func (a *API) recommend(w *response, r *http.Request, in *RecommendationsRequest
 }
 
 // served takes the list's place in the log, so that its features are captured as they were. It doesn't wait for the disk,
-// and a log that fails does not keep the list from its reader.
+// and a log that fails, or a disk without room for it, does not keep the list from its reader.
 func (a *API) served(ctx context.Context, w *response, list *rank.List) {
-	rec := [1]event.Record{{Kind: event.KindServed, Received: list.Time, Served: list.Served()}}
-	if _, err := a.rooms.Log.Append(ctx, rec[:]); err != nil {
+	if err := a.logServed(ctx, list); err != nil {
 		list.Degraded = append(list.Degraded, "served")
 		a.metrics.unlogged.Inc()
-		a.log.Error("served list not logged", zap.String("request_id", w.id), zap.Error(err))
+		if a.unloggedTold.due(a.opts.Clock()) {
+			a.log.Error("served list not logged; further ones within a second are only counted",
+				zap.String("request_id", w.id), zap.Error(err))
+		}
 	}
+}
+
+// eachSecond lets one caller a second through.
+type eachSecond struct{ last atomic.Int64 }
+
+func (e *eachSecond) due(now time.Time) bool {
+	last, at := e.last.Load(), now.UnixNano()
+	return (last == 0 || at-last >= int64(time.Second)) && e.last.CompareAndSwap(last, at)
+}
+
+func (a *API) logServed(ctx context.Context, list *rank.List) error {
+	if a.rooms.Gate != nil {
+		if _, err := a.rooms.Gate.Admit(); err != nil {
+			return err // an engine that is behind takes lists all the same: they are what it learns from
+		}
+	}
+	rec := [1]event.Record{{Kind: event.KindServed, Received: list.Time, Served: list.Served()}}
+	_, err := a.rooms.Log.Append(ctx, rec[:])
+	return err
 }
 
 // catchUp waits until state includes everything before the cursor.

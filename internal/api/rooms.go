@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,7 @@ type Rooms struct {
 	Engine      Engine
 	Snapshots   Snapshots
 	DeadLetters DeadLetters
+	Backup      Backup
 	Metrics     prometheus.Gatherer
 }
 
@@ -55,7 +57,8 @@ type Intake interface {
 }
 
 // Gate holds writers back while the engine is behind or the disk is full. Admit is asked before a body is read. A wait
-// above 0 is what the client is told to wait before it tries again (429); an error refuses for other reasons (503).
+// above 0 is what the client is told to wait before it tries again (429). An error refuses for other reasons (503), shown to
+// the client when it is ErrUnavailable; while there is one, the lists that are served are not logged either.
 type Gate interface {
 	Admit() (wait time.Duration, err error)
 }
@@ -102,7 +105,17 @@ type Snapshots interface {
 	Restore(ctx context.Context, id string) (model string, err error)
 }
 
-// DeadLetters lists refused records below a number, newest first; before 0 begins at the newest. *ingest.DeadLetters is one.
+// DeadLetters keeps refused records. *ingest.LetterOffice does.
 type DeadLetters interface {
+	// List returns those with numbers below before, newest first; before 0 begins at the newest.
 	List(before int64, n int) []ingest.Letter
+	// Retry judges letters as if they came now, and Purge removes them. Both return once that is durable and applied.
+	Retry(ctx context.Context, sel ingest.LetterSelection) (ingest.Retried, error)
+	Purge(ctx context.Context, sel ingest.LetterSelection) (ingest.Purged, error)
+}
+
+// Backup writes a consistent copy of the whole state. It is called by one goroutine at a time. An error before the first
+// byte is answered as any other; after it the connection is aborted, so that no client takes a part for the whole.
+type Backup interface {
+	Backup(ctx context.Context, w io.Writer) error
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,9 +102,22 @@ func (a *API) routes() []route {
 			within: slowAdmin, answers: map[int]any{200: Restored{}, 400: Problem{}, 404: Problem{}},
 		},
 		{
+			method: "POST", path: "/admin/v1/backup", summary: "A consistent copy of the whole state, for recsvc restore", handle: a.postBackup,
+			answers: map[int]any{200: stream{}, 409: Problem{}, 503: Problem{}},
+		},
+		{
 			method: "GET", path: "/admin/v1/dead-letters", summary: "What was refused, with reason and original", handle: a.getDeadLetters,
 			query:   []param{{"n", "integer", "how many, 1–10000; 100"}, {"before", "integer", "only those with a lower seq"}},
 			answers: map[int]any{200: DeadLetterList{}, 400: Problem{}},
+		},
+		{
+			method: "DELETE", path: "/admin/v1/dead-letters", summary: "Remove dead letters for ever", handle: a.deleteDeadLetters, within: slowAdmin,
+			query: []param{{"ids", "array", "as in the body"}, {"all", "boolean", "as in the body"}},
+			body:  LetterSelection{}, answers: letterAnswers(LettersPurged{}),
+		},
+		{
+			method: "POST", path: "/admin/v1/dead-letters/retry", summary: "Judge dead letters again, as if they came now", handle: a.retryDeadLetters,
+			within: slowAdmin, body: LetterSelection{}, answers: letterAnswers(LettersRetried{}),
 		},
 		{method: "GET", path: "/healthz", summary: "Is the process alive", handle: a.getHealth, answers: map[int]any{200: Health{}}},
 		{
@@ -132,6 +147,10 @@ func recommendationParams(n, after param) []param {
 	}
 }
 
+func letterAnswers(ok any) map[int]any {
+	return map[int]any{200: ok, 400: Problem{}, 429: Problem{}, 503: Problem{}}
+}
+
 // router builds the chi router from the table.
 func (a *API) router(routes []route) *chi.Mux {
 	mux := chi.NewRouter()
@@ -154,6 +173,7 @@ func (a *API) router(routes []route) *chi.Mux {
 
 func (a *API) adapt(rt route) http.HandlerFunc {
 	name := rt.method + " " + rt.path
+	strict := strings.HasPrefix(rt.path, "/admin/")
 	return func(rw http.ResponseWriter, r *http.Request) {
 		w := rw.(*response)
 		w.route = name
@@ -162,8 +182,25 @@ func (a *API) adapt(rt route) http.HandlerFunc {
 			defer cancel()
 			r = r.WithContext(ctx)
 		}
-		if err := rt.handle(w, r); err != nil {
+		err := error(nil)
+		if strict {
+			err = rt.knows(r.URL.Query())
+		}
+		if err == nil {
+			err = rt.handle(w, r)
+		}
+		if err != nil {
 			a.fail(w, r, err)
 		}
 	}
+}
+
+// knows refuses parameters that the route does not have. Admin routes are strict.
+func (rt *route) knows(values url.Values) error {
+	for name := range values {
+		if !slices.ContainsFunc(rt.query, func(p param) bool { return p.name == name }) {
+			return badParam(name[:min(len(name), 64)], "is no parameter of this route")
+		}
+	}
+	return nil
 }

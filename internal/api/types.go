@@ -108,7 +108,10 @@ type Status struct {
 	LagSeconds  float64          `json:"lag_seconds"`
 	Sources     []Source         `json:"sources"`
 	Checkpoint  CheckpointStatus `json:"checkpoint"`
+	Scrub       ScrubStatus      `json:"scrub"`
 	MemoryBytes uint64           `json:"memory_bytes" doc:"resident"`
+	Memory      MemoryStatus     `json:"memory"`
+	Disk        DiskStatus       `json:"disk"`
 	Counts      Counts           `json:"counts"`
 	Models      []ModelStatus    `json:"models"`
 	Version     string           `json:"version"`
@@ -116,9 +119,53 @@ type Status struct {
 
 // Source is one origin of records.
 type Source struct {
-	Name  string `json:"name" doc:"embedded, kafka:topic"`
-	State string `json:"state" doc:"running, or what is wrong"`
-	Next  string `json:"next" doc:"cursor of what is read next"`
+	Name       string      `json:"name" doc:"embedded, kafka:topic"`
+	State      string      `json:"state" doc:"running, or what is wrong"`
+	Next       string      `json:"next" doc:"cursor of what is read next"`
+	Partitions []Partition `json:"partitions"`
+}
+
+// Partition is one partition of a source.
+type Partition struct {
+	Partition int32          `json:"partition"`
+	Applied   int64          `json:"applied" doc:"offset of what is applied next"`
+	End       int64          `json:"end" doc:"offset of what is appended next, as far as it is known"`
+	State     PartitionState `json:"state" enum:"running,held,revoked,stopped"`
+	Reason    string         `json:"reason,omitempty" doc:"why it is not running"`
+}
+
+// PartitionState tells whether a partition is read.
+type PartitionState string
+
+// The states of a partition.
+const (
+	PartitionRunning PartitionState = "running" // read and applied
+	PartitionHeld    PartitionState = "held"    // assigned, and not read for now: back-pressure, a full disk
+	PartitionRevoked PartitionState = "revoked" // another member of the group reads it; its users' state is as it was
+	PartitionStopped PartitionState = "stopped" // it cannot be read on without an operator
+)
+
+// ScrubStatus tells of the comparison of the stored state with its digests.
+type ScrubStatus struct {
+	Running  bool       `json:"running"`
+	Finished *time.Time `json:"finished" doc:"when the last pass ended; null: none has yet"`
+	Result   string     `json:"result" doc:"of the last pass: ok, or what is wrong; empty: none has ended yet"`
+	Entries  int64      `json:"entries" doc:"that the last pass has compared"`
+	Bytes    int64      `json:"bytes"`
+	Seconds  float64    `json:"seconds" doc:"that it took"`
+}
+
+// MemoryStatus tells where the memory goes.
+type MemoryStatus struct {
+	BudgetBytes int64            `json:"budget_bytes" doc:"configured; 0: none"`
+	Rooms       map[string]int64 `json:"rooms" doc:"bytes by what holds them, as far as each room counts its own"`
+}
+
+// DiskStatus tells of the disk of the data directory.
+type DiskStatus struct {
+	FreeBytes   int64 `json:"free_bytes"`
+	NeededBytes int64 `json:"needed_bytes" doc:"with less than this free, nothing is taken in"`
+	Held        bool  `json:"held" doc:"nothing is taken in until there is room"`
 }
 
 // CheckpointStatus describes the last whole checkpoint.
@@ -190,21 +237,51 @@ type Restored struct {
 	Model    string `json:"model" doc:"the version now in force"`
 }
 
-// DeadLetterList holds refused records, newest first.
+// DeadLetterList holds refused records, newest first. It ends early where the originals are large.
 type DeadLetterList struct {
 	DeadLetters []DeadLetter `json:"dead_letters"`
+	Next        int64        `json:"next,omitempty" doc:"before of the next page; absent on the last"`
 }
 
 // DeadLetter is a refused record.
 type DeadLetter struct {
-	Seq      int64      `json:"seq" doc:"its number; page on with before"`
-	Source   string     `json:"source"`
-	Reason   string     `json:"reason"`
-	Detail   string     `json:"detail"`
-	Place    string     `json:"place" doc:"where it stood"`
-	Received event.Time `json:"received"`
-	Cursor   string     `json:"cursor" doc:"of the letter itself"`
-	Size     int64      `json:"size" doc:"of the original"`
-	Text     string     `json:"text,omitempty" doc:"the original, when it is UTF-8"`
-	Bytes    []byte     `json:"bytes,omitempty" doc:"the original in base64, when it is not; at most 64 KiB of it"`
+	ID        string     `json:"id" doc:"its place in the log; retry and remove it by this"`
+	Seq       int64      `json:"seq" doc:"its number; page on with before"`
+	Source    string     `json:"source" doc:"http, kafka:topic, file"`
+	Partition int32      `json:"partition" doc:"of the log; with Kafka, that of the original"`
+	Offset    int64      `json:"offset"`
+	Place     string     `json:"place" doc:"where it stood: route[index], topic/partition/offset, file:line"`
+	Reason    string     `json:"reason"`
+	Detail    string     `json:"detail"`
+	Received  event.Time `json:"received"`
+	Size      int64      `json:"size" doc:"of the original"`
+	Text      string     `json:"text,omitempty" doc:"the original, when it is UTF-8"`
+	Bytes     []byte     `json:"bytes,omitempty" doc:"the original in base64, when it is not; at most 64 KiB of it"`
+}
+
+// LetterSelection says which dead letters are meant: either ids, or all.
+type LetterSelection struct {
+	IDs []string `json:"ids,omitempty" maxItems:"1000" doc:"of the letters, as the list shows them"`
+	All bool     `json:"all,omitempty" doc:"every letter that there is when the request comes"`
+}
+
+// LettersRetried says what became of letters that were to be retried. Those that are not named in rejected without an
+// index are gone from the list.
+type LettersRetried struct {
+	Retried  int               `json:"retried" doc:"letters whose records are durable and applied"`
+	Records  int               `json:"records" doc:"that they held: a letter may be a whole body"`
+	Rejected []LetterRejection `json:"rejected"`
+}
+
+// LettersPurged says how many letters were removed.
+type LettersPurged struct {
+	Purged   int               `json:"purged"`
+	Rejected []LetterRejection `json:"rejected"`
+}
+
+// LetterRejection is a dead letter that stays, or a record of one.
+type LetterRejection struct {
+	ID     string `json:"id"`
+	Index  *int   `json:"index,omitempty" doc:"of a record in a body of which the rest was accepted; it is a letter of its own now"`
+	Reason string `json:"reason"`
 }

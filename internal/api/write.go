@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -28,7 +29,7 @@ func (a *API) write(w *response, r *http.Request, kind event.Kind) error {
 	defer b.free()
 	now := event.FromTime(a.opts.Clock())
 	if err != nil {
-		a.bury(r, now, err, b.bytes)
+		a.bury(r, now, err, &b)
 		return err
 	}
 	verdict, err := a.rooms.Intake.Judge(ingest.Body{
@@ -36,7 +37,7 @@ func (a *API) write(w *response, r *http.Request, kind event.Kind) error {
 	})
 	if err != nil {
 		if errors.Is(err, ingest.ErrTooManyRecords) {
-			a.bury(r, now, &fault{letter: event.ReasonTooLarge, detail: err.Error()}, b.bytes)
+			a.bury(r, now, &fault{letter: event.ReasonTooLarge, detail: err.Error()}, &b)
 		}
 		return err
 	}
@@ -52,6 +53,9 @@ func (a *API) write(w *response, r *http.Request, kind event.Kind) error {
 	return nil
 }
 
+// retryFull is when a client may ask again whether there is room on the disk.
+const retryFull = 10 * time.Second
+
 // gate refuses while the engine is behind or the disk is full.
 func (a *API) gate() error {
 	if a.rooms.Gate == nil {
@@ -59,6 +63,8 @@ func (a *API) gate() error {
 	}
 	wait, err := a.rooms.Gate.Admit()
 	switch {
+	case errors.Is(err, ErrUnavailable): // it says why
+		return &fault{status: http.StatusServiceUnavailable, detail: "nothing can be written now: " + err.Error(), retry: retryFull}
 	case err != nil:
 		return logFault(err, "nothing can be written now")
 	case wait > 0:
@@ -93,13 +99,13 @@ func logFault(err error, detail string) error {
 }
 
 // bury makes a dead letter of a body that could not be taken in. The client learns of its own fault in any case.
-func (a *API) bury(r *http.Request, now event.Time, why error, b []byte) {
+func (a *API) bury(r *http.Request, now event.Time, why error, b *body) {
 	var f *fault
 	if !errors.As(why, &f) || f.letter == "" {
 		return
 	}
 	a.rooms.Intake.Refused(f.letter)
-	if _, err := a.commit(r.Context(), []event.Record{letter(r, now, f.letter, f.detail, b)}); err != nil {
+	if _, err := a.commit(r.Context(), []event.Record{b.letter(r, now, f.letter, f.detail)}); err != nil {
 		a.log.Error("dead letter not written", zap.String("reason", f.letter), zap.Error(err))
 	}
 }
