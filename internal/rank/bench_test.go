@@ -65,7 +65,9 @@ func (s *benchStore) addHistory(user string, rng *rand.Rand) {
 	s.liked[user] = []CategoryScore{{Category: "odd", Score: 3}, {Category: "even", Score: 1}}
 }
 
-func (s *benchStore) NewQuery() Query { return &benchQuery{s: s, fakeQuery: fakeQuery{store: s.fakeStore}} }
+func (s *benchStore) NewQuery() Query {
+	return &benchQuery{s: s, fakeQuery: fakeQuery{store: s.fakeStore}}
+}
 
 func (q *benchQuery) Begin(user string, ctx event.Attributes, t event.Time) {
 	q.fakeQuery.Begin(user, ctx, t)

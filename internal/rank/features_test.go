@@ -3,15 +3,20 @@ package rank
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
+	"recsvc/internal/dirty"
 	"recsvc/internal/event"
 	"recsvc/internal/features"
 )
 
 // realStore is a feature store of n items in ten categories, after a few thousand events of ten users.
-func realStore(t testing.TB, n int) *features.Store {
+func realStore(t testing.TB, n int) *features.Store { return realStoreOver(t, n, nil) }
+
+// realStoreOver is realStore with a place for users who leave memory.
+func realStoreOver(t testing.TB, n int, cold dirty.Reader) *features.Store {
 	t.Helper()
 	rate := func(name string, scope ...string) features.Definition {
 		return features.Definition{
@@ -25,7 +30,7 @@ func realStore(t testing.TB, n int) *features.Store {
 		{Name: "category", Kind: "attribute", Field: "item.categories[0]"},
 		rate("user_ctr", "user"), rate("item_ctr", "item"), rate("category_ctr", "item.categories[0]"),
 		rate("user_category_ctr", "user", "item.categories[0]"),
-	}, features.Options{})
+	}, features.Options{Cold: cold})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +105,43 @@ func TestListsOverTheRealFeatureStore(t *testing.T) {
 	s.UpsertItem(&event.Item{ID: list.Items[0].Item, Deleted: true})
 	if again := rankOnce(t, r, Request{User: "u1", N: 200}); slices.Contains(ids(again), list.Items[0].Item) {
 		t.Errorf("%s was removed and is still recommended", list.Items[0].Item)
+	}
+}
+
+// cellar is a committed state in memory.
+type cellar map[string][]byte
+
+func (c cellar) Get(dst, key []byte) ([]byte, dirty.Sum, bool, error) {
+	value, ok := c[string(key)]
+	return append(dst, value...), dirty.SumOf(key, value), ok, nil
+}
+
+func TestAColdUserGetsTheSameList(t *testing.T) {
+	cold := cellar{}
+	s := realStoreOver(t, 300, cold)
+	scene := Scene{Name: "default", Seen: SeenPolicy{Mode: SeenDemote, Times: 1}}
+	r := newRanker(t, FromFeatures(s), explained{newBenchScorer()}, scene)
+	req := Request{ID: "1", User: "u1", N: 50, Explain: true}
+	want := rankOnce(t, r, req)
+
+	for _, set := range s.Sets() {
+		set.Cut(func(key, value []byte, _ dirty.Sum) { cold[string(key)] = slices.Clone(value) })
+		for !set.Flush(1000) {
+		}
+		set.Stored()
+	}
+	s.SetUserBytes(1)
+	for range 4 {
+		s.UpsertUser(&event.User{ID: "somebody else"})
+	}
+	if n := s.UserStats().InMemory; n != 1 {
+		t.Fatalf("%d users are in memory", n)
+	}
+	if got := rankOnce(t, r, req); !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+	if n := s.UserStats().InMemory; n != 1 {
+		t.Errorf("a list has brought its user into memory")
 	}
 }
 

@@ -307,6 +307,20 @@ func TestBrowsingShowsAvailableItemsOnly(t *testing.T) {
 	}
 }
 
+func TestAUserWhoCannotBeReadGetsTheListOfSomebodyUnknown(t *testing.T) {
+	s := personal()
+	s.unreadable = map[string]error{"u1": errors.New("a flipped bit")}
+	r := newRanker(t, s, byRef(s))
+	got := rankOnce(t, r, Request{ID: "1", User: "u1", N: 9})
+	if !slices.Equal(got.Degraded, []string{"user"}) {
+		t.Errorf("degraded %v", got.Degraded)
+	}
+	want := rankOnce(t, r, Request{ID: "1", User: "nobody", N: 9})
+	if !slices.Equal(ids(got), ids(want)) || want.Degraded != nil {
+		t.Errorf("got %v, want %v as for nobody", ids(got), ids(want))
+	}
+}
+
 func TestRankerIsSafeBesideAWriter(t *testing.T) {
 	s := newStore(300)
 	scorer := byRef(s)
