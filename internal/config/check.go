@@ -101,10 +101,7 @@ func (k *checker) server() {
 	k.that(!c.Scrub.BeforeReady || c.Scrub.Every > 0, "scrub.before_ready", "needs scrub.every")
 	k.positive("shutdown.drain", c.Shutdown.Drain)
 	k.that(c.Log.SegmentBytes >= 1<<20 && c.Log.SegmentBytes <= 1<<31, "log.segment_bytes", "must lie between 1MiB and 2GiB")
-	if len(c.Kafka.Brokers) > 0 {
-		k.that(c.Kafka.Topic != "", "kafka.topic", "needs a name")
-		k.that(c.Kafka.Group != "", "kafka.group", "needs a name")
-	}
+	k.kafka()
 }
 
 func (k *checker) keys() {

@@ -68,14 +68,6 @@ type Log struct {
 	RetainAge    time.Duration `yaml:"retain_age"`    // drop segments older than this; 0: keep
 }
 
-// Kafka replaces the embedded log by a topic when Brokers is set.
-type Kafka struct {
-	Brokers  Strings `yaml:"brokers"`   // host:port of some brokers; empty: the embedded log
-	Topic    string  `yaml:"topic"`     // events, items, users and served lists; recsvc
-	Group    string  `yaml:"group"`     // consumer group whose offsets are set as a hint; recsvc
-	ClientID string  `yaml:"client_id"` // name shown to the brokers; recsvc
-}
-
 // Key lets a client in.
 type Key struct {
 	Name   string  `yaml:"name"`    // shown in the audit log instead of the key
@@ -111,7 +103,7 @@ func Default() *Config {
 		Scrub:           Scrub{Every: 24 * time.Hour, BytesPerSec: 20 << 20},
 		Shutdown:        Shutdown{Drain: 10 * time.Second},
 		Log:             Log{SegmentBytes: 64 << 20},
-		Kafka:           Kafka{Topic: "recsvc", Group: "recsvc", ClientID: "recsvc"},
+		Kafka:           defaultKafka(),
 		Limits: Limits{
 			BodyBytes:      8 << 20,
 			BatchRecords:   10_000,

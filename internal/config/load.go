@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -50,7 +51,7 @@ func Parse(name string, data []byte, over Overrides) (*Config, error) {
 	errs := append(d.errs, c.override(over)...)
 	c.complete()
 	if len(errs) == 0 { // a value that was not understood would only be complained about twice
-		errs = append(c.resolveKeys(over), c.check()...)
+		errs = slices.Concat(c.resolveKeys(over), c.resolvePassword(over), c.check())
 	}
 	if len(errs) > 0 {
 		return nil, errs.sorted()
