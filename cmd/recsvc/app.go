@@ -120,11 +120,9 @@ func (a *app) openLog() (err error) {
 }
 
 func (a *app) openKafka() error {
-	c := a.config
-	opts := ingest.KafkaOptions{
-		Brokers: c.Kafka.Brokers, Topic: c.Kafka.Topic, Group: c.Kafka.Group, ClientID: c.Kafka.ClientID,
-		MaxRecordBytes: int(c.Limits.RecordBytes), Accept: a.validator.Stream, Metrics: a.metrics, Logger: a.log, Registerer: a.registry,
-		Partitions: func(all []int32) { a.engine.Expect(all) },
+	opts, err := a.kafkaOptions()
+	if err != nil {
+		return err
 	}
 	producer, err := ingest.NewKafkaLog(opts)
 	if err != nil {
