@@ -158,6 +158,9 @@ func (b *body) fault(f *inflater, err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &large):
+		if len(b.bytes) == 0 && f != nil { // nothing came of all that
+			b.bytes, b.size = bytes.Clone(f.head), f.size
+		}
 		return tooLarge(large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return faultf(http.StatusRequestTimeout, "the body did not come in time")

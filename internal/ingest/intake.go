@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 
 	"recsvc/internal/event"
 )
@@ -157,7 +159,7 @@ func (j *bodyJudge) record(i int, text []byte) error {
 		j.out.Accepted++
 		return nil
 	}
-	if reasonOf(err) == event.ReasonBadJSON {
+	if reasonOf(err) == event.ReasonBadJSON && !isJSON(text) {
 		if j.form == oneValue {
 			return err
 		}
@@ -169,6 +171,10 @@ func (j *bodyJudge) record(i int, text []byte) error {
 	j.reject(i, text, rec, err)
 	return nil
 }
+
+// isJSON tells what is no JSON from what is more than a record may be: nested too deeply. The one spoils a body, the other
+// only itself.
+func isJSON(text []byte) bool { return utf8.Valid(text) && json.Valid(text) }
 
 func (j *bodyJudge) judge(i int, text []byte, rec *event.Record) error {
 	err := j.decoder.DecodeJSON(j.body.Kind, text, rec)
