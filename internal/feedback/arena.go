@@ -1,30 +1,40 @@
 package feedback
 
+import "math/bits"
+
 // arena hands out blocks of 32-bit words from large chunks without pointers, so that the garbage collector has
-// nothing to follow however many impressions are pending. Freed blocks are used again for blocks of their size
-// class; memory is not given back, except that of oversized blocks.
+// nothing to follow however many impressions are pending. Each size class has chunks of its own, which are given back
+// when they are empty; a large block is its own chunk.
 type arena struct {
-	chunks [][]uint32
-	holes  []uint32 // indices in chunks of freed oversized blocks
-	open   uint32   // index of the chunk being carved
-	carved int      // words of it in use
-	free   [arenaClasses][]ref
+	pools  [arenaClasses]pool
+	large  slab[[]uint32]
+	used   int64 // words of blocks in use
+	carved int64 // words of chunks and of large blocks
 }
 
-// ref names a block: chunk, and offset in words. The zero ref is no block.
+// pool is the blocks of one size class.
+type pool struct {
+	chunks [][]uint32 // nil: given back
+	ids    numbers
+	shift  uint // of the number of blocks in a chunk
+	words  int  // of a block
+}
+
+// ref names a block: its class, and its number there. The zero ref is no block.
 type ref uint64
 
 const (
-	chunkWords   = 1 << 16 // 256 KiB
+	chunkWords   = 1 << 14 // 64 KiB
 	smallWords   = 64      // up to here classes are 4 words apart
-	mediumWords  = 1024    // up to here 16; above, a block has a chunk of its own
+	mediumWords  = 256     // up to here 16; a block above is large
 	smallStep    = 4
 	mediumStep   = 16
 	smallClasses = smallWords / smallStep
 	arenaClasses = smallClasses + (mediumWords-smallWords)/mediumStep + 1
+	largeClass   = arenaClasses
 )
 
-// classOf returns the size class of n words, and the words that a block of it has.
+// classOf returns the size class of n words, n > 0, and the words that a block of it has.
 func classOf(n int) (class, words int) {
 	if n <= smallWords {
 		class = (n + smallStep - 1) / smallStep
@@ -37,96 +47,70 @@ func classOf(n int) (class, words int) {
 // alloc returns a block of n words, n > 0. Its content is arbitrary.
 func (a *arena) alloc(n int) (ref, []uint32) {
 	if n > mediumWords {
-		return a.allocLarge(n)
+		id := a.large.alloc()
+		block := make([]uint32, n)
+		*a.large.at(id) = block
+		a.used += int64(n)
+		a.carved += int64(n)
+		return makeRef(largeClass, id), block
 	}
 	class, words := classOf(n)
-	if free := a.free[class]; len(free) > 0 {
-		r := free[len(free)-1]
-		a.free[class] = free[:len(free)-1]
-		return r, a.words(r)[:n:n]
+	p := &a.pools[class]
+	if p.ids.size == 0 {
+		p.words = words
+		p.shift = max(6, min(10, uint(bits.Len(uint(chunkWords/words))-1)))
+		p.ids.size = 1 << p.shift
 	}
-	if len(a.chunks) == 0 || a.carved+words > chunkWords {
-		a.open = uint32(len(a.chunks))
-		a.chunks = append(a.chunks, make([]uint32, chunkWords))
-		a.carved = 0
+	id := p.ids.take()
+	chunk := int(id >> p.shift)
+	for chunk >= len(p.chunks) {
+		p.chunks = append(p.chunks, nil)
 	}
-	r := makeRef(a.open, a.carved)
-	a.carved += words
-	return r, a.words(r)[:n:n]
+	if p.chunks[chunk] == nil {
+		p.chunks[chunk] = make([]uint32, words<<p.shift)
+		a.carved += int64(words << p.shift)
+	}
+	a.used += int64(words)
+	return makeRef(class, id), p.block(id)[:n:n]
 }
 
-func (a *arena) allocLarge(n int) (ref, []uint32) {
-	block := make([]uint32, n)
-	if k := len(a.holes); k > 0 {
-		i := a.holes[k-1]
-		a.holes = a.holes[:k-1]
-		a.chunks[i] = block
-		return makeRef(i, 0), block
-	}
-	if len(a.chunks) == 0 { // keep a chunk open: allocLarge never opens one for small blocks
-		a.chunks = append(a.chunks, make([]uint32, chunkWords))
-	}
-	a.chunks = append(a.chunks, block)
-	return makeRef(uint32(len(a.chunks)-1), 0), block
-}
-
-// release takes a block of n words back.
-func (a *arena) release(r ref, n int) {
+// release takes a block back.
+func (a *arena) release(r ref) {
 	if r == 0 {
 		return
 	}
-	if n > mediumWords {
-		i, _ := r.split()
-		a.chunks[i] = nil
-		a.holes = append(a.holes, i)
+	class, id := r.split()
+	if class == largeClass {
+		n := int64(len(*a.large.at(id)))
+		a.used -= n
+		a.carved -= n
+		a.large.release(id)
 		return
 	}
-	class, _ := classOf(n)
-	a.free[class] = append(a.free[class], r)
+	p := &a.pools[class]
+	a.used -= int64(p.words)
+	if chunk, drop := p.ids.give(id); drop {
+		p.chunks[chunk] = nil
+		a.carved -= int64(p.words << p.shift)
+	}
 }
 
-// words returns what begins at r; the block's owner knows where it ends.
+// words returns the block at r, which may have some words more than it was asked for with.
 func (a *arena) words(r ref) []uint32 {
-	chunk, offset := r.split()
-	return a.chunks[chunk][offset:]
-}
-
-func makeRef(chunk uint32, offset int) ref { return ref(uint64(chunk)<<32|uint64(offset)) + 1 }
-
-func (r ref) split() (chunk, offset uint32) { return uint32((r - 1) >> 32), uint32(r - 1) }
-
-// slab numbers values of one type by dense ids from 1 on, and uses freed ids again.
-type slab[T any] struct {
-	chunks [][]T
-	last   uint32 // the greatest id ever used
-	free   []uint32
-}
-
-const (
-	slabBits = 10
-	slabSize = 1 << slabBits
-)
-
-func (s *slab[T]) at(id uint32) *T { return &s.chunks[id>>slabBits][id&(slabSize-1)] }
-
-// alloc returns an id whose value is zero.
-func (s *slab[T]) alloc() uint32 {
-	if n := len(s.free); n > 0 {
-		id := s.free[n-1]
-		s.free = s.free[:n-1]
-		return id
+	class, id := r.split()
+	if class == largeClass {
+		return *a.large.at(id)
 	}
-	s.last++
-	for int(s.last>>slabBits) >= len(s.chunks) {
-		s.chunks = append(s.chunks, make([]T, slabSize))
-	}
-	return s.last
+	return a.pools[class].block(id)
 }
 
-func (s *slab[T]) release(id uint32) {
-	var zero T
-	*s.at(id) = zero
-	s.free = append(s.free, id)
+func (a *arena) bytes() int64 { return 4*a.carved + a.large.bytes() }
+
+func (p *pool) block(id uint32) []uint32 {
+	at := int(id&(1<<p.shift-1)) * p.words
+	return p.chunks[id>>p.shift][at : at+p.words]
 }
 
-func (s *slab[T]) live() int { return int(s.last) - len(s.free) }
+func makeRef(class int, id uint32) ref { return ref(uint64(class)<<32 | uint64(id)) }
+
+func (r ref) split() (class int, id uint32) { return int(r >> 32), uint32(r) }

@@ -1,8 +1,12 @@
 package feedback
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"recsvc/internal/event"
 )
 
 func TestArenaBlocksKeepTheirContentWhileOthersComeAndGo(t *testing.T) {
@@ -23,7 +27,7 @@ func TestArenaBlocksKeepTheirContentWhileOthersComeAndGo(t *testing.T) {
 					t.Fatalf("block %d of %d words holds %d", b.mark, b.n, w)
 				}
 			}
-			a.release(b.r, b.n)
+			a.release(b.r)
 			live[i] = live[len(live)-1]
 			live = live[:len(live)-1]
 		}
@@ -40,23 +44,70 @@ func TestArenaBlocksKeepTheirContentWhileOthersComeAndGo(t *testing.T) {
 		}
 		live = append(live, block{r, n, mark})
 	}
-	if n := len(a.chunks); n > 60 {
-		t.Errorf("%d chunks for 100 blocks: freed ones are not used again", n)
+	for _, b := range live {
+		a.release(b.r)
+	}
+	if a.used != 0 || a.bytes() > 4<<20 {
+		t.Errorf("%d words in use, %d bytes held after all are released", a.used, a.bytes())
+	}
+}
+
+func TestTheLowestNumberIsTakenAndEmptyChunksAreGivenBack(t *testing.T) {
+	g := rand.New(rand.NewPCG(1, 5))
+	n := numbers{size: 64}
+	taken := map[uint32]bool{}
+	dropped := 0
+	for i := range 60_000 {
+		if g.IntN(9) < 5 == (i/15_000%2 == 0) {
+			want := uint32(0)
+			for taken[want] {
+				want++
+			}
+			if got := n.take(); got != want {
+				t.Fatalf("call %d: took %d, want %d", i, got, want)
+			}
+			taken[want] = true
+			continue
+		}
+		for number := range taken {
+			delete(taken, number)
+			if _, drop := n.give(number); drop {
+				dropped++
+			}
+			break
+		}
+		if n.live != len(taken) {
+			t.Fatalf("%d live, want %d", n.live, len(taken))
+		}
+	}
+	var all []uint32
+	for i, ok := n.next(0); ok; i, ok = n.next(i + 1) {
+		all = append(all, i)
+	}
+	if want := slices.Sorted(maps.Keys(taken)); !slices.Equal(all, want) {
+		t.Errorf("%d numbers, want %d", len(all), len(want))
+	}
+	if dropped == 0 {
+		t.Error("no chunk was given back")
 	}
 }
 
 func TestTimersComeInTheOrderOfTimeThenSequence(t *testing.T) {
 	g := rand.New(rand.NewPCG(1, 2))
-	tm := newTimers()
+	var seqs []uint64 // by id; each has one timer
+	var times []event.Time
+	tm := newTimers(func(at event.Time, id uint32) (uint64, bool) { return seqs[id], times[id] == at })
 	last := timer{at: none}
 	added, taken := 0, 0
 	for now := int64(-5e9); now < 60e9; now += g.Int64N(2e8) {
 		for range g.IntN(20) {
 			added++
 			at := now + g.Int64N(10e9)
-			tm.add(timer{at: eventTime(int(at - at%1e8)), seq: g.Uint64N(1000)})
+			seqs, times = append(seqs, g.Uint64N(1000)), append(times, eventTime(int(at-at%1e8)))
+			id := len(seqs) - 1
+			tm.add(timer{at: times[id], seq: seqs[id], id: uint32(id)})
 		}
-		if first, ok := tm.first(func(timer) bool { return true }); ok && first.before(last) {
+		if first, ok := tm.first(); ok && first.before(last) {
 			t.Fatalf("first is %+v, after %+v", first, last)
 		}
 		for {

@@ -10,6 +10,7 @@ type Counters struct {
 	CapturedLate       int64 // of Exposures: not learned, since an outcome was applied before the served list
 	Served             int64 // items of served lists that were parked
 	Unexposed          int64 // of these: dropped when their window had passed without an exposure
+	Forgotten          int64 // hashes of closed impressions, not impressions: forgotten before LateMemory was over, for LateMax
 	Heads              []HeadCounters
 }
 
@@ -39,7 +40,7 @@ func (c *Counters) Check() error {
 // fixed returns the counters that there is one of, in the order of their encoding. A number is only ever added
 // at the end, with a new version of the encoding.
 func (c *Counters) fixed() []*int64 {
-	return []*int64{&c.Exposures, &c.ImpliedExposures, &c.DuplicateExposures, &c.CapturedLate, &c.Served, &c.Unexposed}
+	return []*int64{&c.Exposures, &c.ImpliedExposures, &c.DuplicateExposures, &c.CapturedLate, &c.Served, &c.Unexposed, &c.Forgotten}
 }
 
 // all returns the counters of a head in the order of their encoding.

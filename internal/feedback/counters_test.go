@@ -142,7 +142,7 @@ func TestClosedImpressionsAreForgottenAfterTheLateMemory(t *testing.T) {
 	if m := r.j.Match(parseEvent([]string{"click", "u/a", "@10", "r=r"})); m.Late || !m.Capture {
 		t.Errorf("after: %+v", m)
 	}
-	if n := len(r.j.tombs.hours); n != 0 {
+	if n := r.j.tombs.known.Len(); n != 0 {
 		t.Errorf("%d hashes are still in memory", n)
 	}
 }

@@ -37,12 +37,17 @@ const (
 //	list        version u8 | scene u64 | pack
 //	page        version u8 | prints u16 | prints × u64
 //	globals     version u8 | seq u64 | watermark i64 | counters u8 | counters × i64 | heads u8 |
-//	            heads × (name uvarint and bytes | counters u8 | counters × i64)
+//	            heads × (name uvarint and bytes | counters u8 | counters × i64) |
+//	            floor: hour u32, number u32 of the first page that is not forgotten before its time
+//
+// Version 1 of the globals has no floor, and the first 6 counters.
 const (
 	impressionV1 = 1
 	listV1       = 1
 	pageV1       = 1
 	globalsV1    = 1
+	globalsV2    = 2
+	fixedV1      = 6
 )
 
 // impressionTable, listTable and restTable are the Joiner as its dirty sets see it.
@@ -53,7 +58,7 @@ type (
 )
 
 func (t *impressionTable) AppendKey(dst []byte, id uint32) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, prefixImpression), t.imps.at(id).birth)
+	return binary.BigEndian.AppendUint64(append(dst, prefixImpression), t.stubs.at(t.imps.at(id).id).birth)
 }
 
 func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
@@ -64,15 +69,14 @@ func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 	if s.list != 0 {
 		request = j.lists.at(s.list).hash
 	}
-	for _, u := range [...]uint64{s.seq, s.key, s.userItem, s.user, request, uint64(s.base), uint64(s.floor)} {
+	for _, u := range [...]uint64{j.stubs.at(s.id).seq, s.key, s.userItem, s.user, request, uint64(s.base), uint64(s.floor)} {
 		dst = binary.LittleEndian.AppendUint64(dst, u)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(s.position))
 	dst = appendFloat(dst, s.theta)
 	dst = appendFloat(dst, s.weight)
 	dst = append(dst, byte(len(j.heads)))
-	for h := range j.heads {
-		st := j.state(id, h)
+	for _, st := range j.row(id) {
 		dst = append(dst, byte(st.flags))
 		dst = appendFloat(dst, st.p)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(st.at))
@@ -116,7 +120,7 @@ func (t *restTable) AppendValue(dst []byte, id uint32) []byte {
 func (j *Joiner) touchRest() { j.restSet.Touch(0) }
 
 func (j *Joiner) appendGlobals(dst []byte) []byte {
-	dst = append(dst, globalsV1)
+	dst = append(dst, globalsV2)
 	dst = binary.LittleEndian.AppendUint64(dst, j.seq)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(j.watermark))
 	dst = appendCounters(dst, j.counts.fixed())
@@ -127,7 +131,8 @@ func (j *Joiner) appendGlobals(dst []byte) []byte {
 		dst = append(dst, h.Name...)
 		dst = appendCounters(dst, h.all())
 	}
-	return dst
+	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.hour)
+	return binary.LittleEndian.AppendUint32(dst, j.tombs.floor.number)
 }
 
 func appendCounters(dst []byte, counters []*int64) []byte {

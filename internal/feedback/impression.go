@@ -2,20 +2,19 @@ package feedback
 
 import "recsvc/internal/event"
 
-// impression is one item shown to one person, or about to be. It holds no pointers.
+// impression is one item shown to one person, or about to be: what may leave memory of it, beside its head states and
+// its pack. It holds no pointers.
 type impression struct {
-	birth    uint64     // names it for good; from the Joiner's sequence
-	seq      uint64     // renewed when shown: orders timers, lists and chains; 0: the slot is free
 	key      uint64     // of (request, item); 0: no request
 	userItem uint64     // of (user, item); 0: no user
 	user     uint64     // 0: none
 	base     event.Time // shown: when; waiting: the earliest outcome; else when served
 	floor    event.Time // nothing is due before it; see grace. 0: not late
 	pack     ref        // vectors and context
+	id       uint32     // of its stub; 0: the slot is free
 	list     uint32     // of the request; 0: none
 
-	newer, older uint32 // chain of the same (user, item), by seq
-	prev, next   uint32 // the list's impressions that wait for their first step, by seq
+	prev, next uint32 // ids: the list's impressions that wait for their first step, by seq
 
 	position int32 // 1-based; 0: none
 	theta    float32
@@ -49,20 +48,49 @@ const (
 	headFlags  = 1<<iota - 1
 )
 
-func (j *Joiner) state(id uint32, h int) *headState {
-	return &j.states[id>>slabBits][int(id&(slabSize-1))*len(j.heads)+h]
+// at returns an impression that is in memory. What it returns holds until an impression is next taken out of memory.
+func (j *Joiner) at(id uint32) *impression { return j.imps.at(j.stubs.at(id).slot) }
+
+// state returns what an impression that is in memory knows for a head.
+func (j *Joiner) state(id uint32, h int) *headState { return &j.row(j.stubs.at(id).slot)[h] }
+
+// row returns the states of the impression in a slot.
+func (j *Joiner) row(slot uint32) []headState {
+	at := int(slot&(slabSize-1)) * len(j.heads)
+	return j.states[slot>>slabBits][at : at+len(j.heads)]
+}
+
+// touch is called before an impression is changed.
+func (j *Joiner) touch(id uint32) { j.impSet.Touch(j.stubs.at(id).slot) }
+
+// newSlot returns a slot for an impression and its states.
+func (j *Joiner) newSlot() uint32 {
+	slot := j.imps.alloc()
+	chunk := int(slot >> slabBits)
+	for chunk >= len(j.states) {
+		j.states = append(j.states, nil)
+	}
+	if j.states[chunk] == nil {
+		j.states[chunk] = make([]headState, slabSize*len(j.heads))
+	}
+	return slot
+}
+
+func (j *Joiner) freeSlot(slot uint32) {
+	j.imps.release(slot)
+	if chunk := slot >> slabBits; j.imps.chunks[chunk] == nil {
+		j.states[chunk] = nil
+	}
 }
 
 // newImpression returns an impression that is nowhere linked yet.
 func (j *Joiner) newImpression() (uint32, *impression) {
-	id := j.imps.alloc()
-	for len(j.states) < len(j.imps.chunks) {
-		j.states = append(j.states, make([]headState, slabSize*len(j.heads)))
-	}
-	j.impSet.Touch(id)
-	s := j.imps.at(id)
-	s.birth = j.nextSeq()
-	s.seq = s.birth
+	id, slot := j.stubs.alloc(), j.newSlot()
+	j.impSet.Touch(slot)
+	b, s := j.stubs.at(id), j.imps.at(slot)
+	b.birth = j.nextSeq()
+	b.seq, b.slot = b.birth, slot
+	s.id = id
 	s.weight, s.theta = 1, 1
 	return id, s
 }
@@ -108,11 +136,11 @@ func (j *Joiner) create(d *draft) uint32 {
 		}
 	}
 	s.pack = j.newPack(shared, d.own, context)
-	for h := range j.heads {
-		*j.state(id, h) = headState{p: d.p[h]}
+	for h, p := range d.p {
+		*j.state(id, h) = headState{p: p}
 	}
 	if s.key != 0 {
-		j.byKey[s.key] = id
+		j.byKey.put(s.key, id)
 	}
 	j.chain(id)
 	return id
@@ -120,22 +148,23 @@ func (j *Joiner) create(d *draft) uint32 {
 
 // adopt gives an impression that was known without a request the one that its exposure names.
 func (j *Joiner) adopt(id uint32, m *Match) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	if s.key != 0 || m.key == 0 {
 		return
 	}
 	s.key = m.key
-	j.byKey[s.key] = id
+	j.byKey.put(s.key, id)
 	s.list = j.enlist(m.list, 0, Vector{}, nil)
 }
 
 // free forgets an impression.
 func (j *Joiner) free(id uint32) {
-	j.impSet.Remove(id)
-	s := j.imps.at(id)
+	slot := j.stubs.at(id).slot
+	j.impSet.Remove(slot)
+	s := j.imps.at(slot)
 	j.unchain(id)
 	if s.key != 0 {
-		delete(j.byKey, s.key)
+		j.byKey.remove(s.key)
 	}
 	if s.flags&isUnlearned != 0 {
 		j.unqueue(id)
@@ -144,53 +173,22 @@ func (j *Joiner) free(id uint32) {
 	if s.list != 0 {
 		j.leave(s.list)
 	}
-	j.imps.release(id)
+	j.freeSlot(slot)
+	j.stubs.release(id)
 }
 
 // renew makes an impression the newest of all.
 func (j *Joiner) renew(id uint32) {
-	s := j.imps.at(id)
+	b := j.stubs.at(id)
 	switch {
-	case s.seq == j.seq: // just made
-	case s.newer == 0: // the newest of its chain as it is
-		s.seq = j.nextSeq()
+	case b.seq == j.seq: // just made
+	case b.newer == 0: // the newest of its chain as it is
+		b.seq = j.nextSeq()
 	default:
 		j.unchain(id)
-		s.seq = j.nextSeq()
+		b.seq = j.nextSeq()
 		j.chain(id)
 	}
-}
-
-// chain puts the newest impression at the head of its (user, item).
-func (j *Joiner) chain(id uint32) {
-	s := j.imps.at(id)
-	if s.userItem == 0 {
-		return
-	}
-	if older := j.byUser[s.userItem]; older != 0 {
-		s.older = older
-		j.imps.at(older).newer = id
-	}
-	j.byUser[s.userItem] = id
-}
-
-func (j *Joiner) unchain(id uint32) {
-	s := j.imps.at(id)
-	if s.userItem == 0 {
-		return
-	}
-	if s.older != 0 {
-		j.imps.at(s.older).newer = s.newer
-	}
-	switch {
-	case s.newer != 0:
-		j.imps.at(s.newer).older = s.older
-	case s.older != 0:
-		j.byUser[s.userItem] = s.older
-	default:
-		delete(j.byUser, s.userItem)
-	}
-	s.newer, s.older = 0, 0
 }
 
 // contextOf returns the binary form of an impression's context, in a scratch that the next call overwrites.

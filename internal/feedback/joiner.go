@@ -28,22 +28,32 @@ type Joiner struct {
 	watermark event.Time
 	counts    Counters
 
-	imps   slab[impression]
-	states [][]headState // as chunked as imps, len(heads) for each
+	stubs  slab[stub]       // by id
+	imps   slab[impression] // by slot: those in memory
+	states [][]headState    // as chunked as imps, len(heads) for each
 	lists  slab[list]
 	tombs  tombstones
 	timers timers
 	arena  arena
 
-	byKey  map[uint64]uint32 // (request, item) → impression
-	byUser map[uint64]uint32 // (user, item) → the newest impression in its chain
-	byList map[uint64]uint32 // request → list
+	byKey  index // (request, item) → id of the impression
+	byUser index // (user, item) → the newest impression in its chain
+	byList index // request → list; see coldList
 
 	impSet  *dirty.Set
 	listSet *dirty.Set
 	restSet *dirty.Set
 
+	cold         dirty.Reader
+	limit        int64 // of bytes; 0: none
+	sweep        sweep
+	reads        int64       // impressions and lists read back
+	err          error       // sticky
+	key, value   []byte      // scratch
+	stateScratch []headState // scratch
+
 	loading       []loading // between Load and EndLoad
+	newest        uint64    // seq that was loaded
 	contextBytes  []byte    // scratch
 	sharedScratch []float32
 	ownScratch    []float32
@@ -68,12 +78,11 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		servedIsExposure: maps.Clone(o.ServedIsExposure),
 		sink:             sink,
 		watermark:        none,
-		tombs:            newTombstones(o.LateMemory),
-		timers:           newTimers(),
-		byKey:            map[uint64]uint32{},
-		byUser:           map[uint64]uint32{},
-		byList:           map[uint64]uint32{},
+		tombs:            newTombstones(o.LateMemory, o.LateMax),
+		cold:             o.Cold,
+		limit:            o.Bytes,
 	}
+	j.timers = newTimers(j.dueFor)
 	for _, h := range o.Heads {
 		window := event.Time(h.Window)
 		j.heads = append(j.heads, head{h.Name, window, h.Delay == Close, h.Examination != ExamineNone})
@@ -87,7 +96,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.impSet = dirty.NewSet((*impressionTable)(j))
 	j.listSet = dirty.NewSet((*listTable)(j))
 	j.restSet = dirty.NewSet((*restTable)(j))
-	j.tombs.set = j.restSet
+	j.tombs.set, j.tombs.forgotten = j.restSet, &j.counts.Forgotten
 	return j, nil
 }
 
@@ -95,18 +104,20 @@ func New(o Options, sink Sink) (*Joiner, error) {
 // the order of the due times, and at equal ones in the order in which the impressions came to be shown. Time never
 // moves back: an earlier watermark is ignored.
 func (j *Joiner) Advance(watermark event.Time) {
-	if watermark <= j.watermark {
+	if watermark <= j.watermark || j.err != nil {
 		return
 	}
 	j.touchRest()
 	j.watermark = watermark
-	for {
+	j.tombs.expire(watermark)
+	for j.err == nil {
 		t, ok := j.timers.next(watermark)
 		if !ok {
 			break
 		}
-		if j.valid(t) {
+		if j.timers.valid(t) {
 			j.fire(t)
+			j.relieve()
 		}
 	}
 	j.tombs.evict(watermark)
@@ -114,11 +125,11 @@ func (j *Joiner) Advance(watermark event.Time) {
 
 // Pending returns the number of impressions that wait for something: those shown, those served and not yet shown,
 // and outcomes without an exposure.
-func (j *Joiner) Pending() int { return j.imps.live() }
+func (j *Joiner) Pending() int { return j.stubs.live() }
 
 // NextTimer returns the earliest time that the watermark has to pass, by a nanosecond at least, for something to happen.
 func (j *Joiner) NextTimer() (event.Time, bool) {
-	t, ok := j.timers.first(j.valid)
+	t, ok := j.timers.first()
 	return t.at, ok
 }
 
@@ -135,11 +146,20 @@ func (j *Joiner) Counters() Counters {
 // Erase forgets the pending impressions of user, unlearned, and returns how many there were. It looks at every
 // pending impression. What is already closed is remembered by hashes only, until LateMemory is over.
 func (j *Joiner) Erase(user string) int {
+	if j.err != nil {
+		return 0
+	}
 	j.touchRest()
 	hash, n := hashUser(user), 0
-	for id := uint32(1); id <= j.imps.last; id++ {
-		s := j.imps.at(id)
-		if s.seq == 0 || s.user != hash {
+	for id := range j.stubs.all {
+		if b := j.stubs.at(id); b.slot == 0 && (b.hint^uint32(hash))&hintUser != 0 {
+			continue
+		}
+		if !j.warm(id) {
+			break
+		}
+		s := j.at(id)
+		if s.user != hash {
 			continue
 		}
 		for h := range j.heads {
@@ -151,6 +171,7 @@ func (j *Joiner) Erase(user string) int {
 		j.free(id)
 		n++
 	}
+	j.relieve()
 	return n
 }
 

@@ -13,10 +13,18 @@ import (
 // ErrHeads reports a checkpoint that was made with other heads. What was pending then cannot be learned now.
 var ErrHeads = errors.New("pending impressions were parked for other heads")
 
-// loading is an impression that was loaded and is not linked yet.
+// loading is an impression in memory that was loaded and has no list yet.
 type loading struct {
 	id      uint32
 	request uint64
+}
+
+// parsed is an impression as its entry has it.
+type parsed struct {
+	impression
+	seq     uint64
+	request uint64      // hash; 0: none
+	states  []headState // a scratch
 }
 
 // Load takes one entry of a checkpoint. It belongs before anything else that changes the Joiner; entries may come in
@@ -43,56 +51,126 @@ func (j *Joiner) load(key, value []byte, sum dirty.Sum) error {
 	return fmt.Errorf("%w: key of no table", ErrCorrupt)
 }
 
+// loadImpression links an impression but for its list, which may come later. It stays in memory if there is room.
 func (j *Joiner) loadImpression(birth uint64, value []byte, sum dirty.Sum) error {
-	r := reader{buf: value}
-	r.version(impressionV1)
-	s := impression{birth: birth, flags: r.flags(impFlags)}
-	s.seq, s.key, s.userItem, s.user = r.u64(), r.u64(), r.u64(), r.u64()
-	request := r.u64()
-	s.base, s.floor = r.time(), r.time()
-	s.position, s.theta, s.weight = int32(r.u32()), r.float(), r.float()
-	if n := r.u8(); r.err == nil && int(n) != len(j.heads) {
-		return fmt.Errorf("%w: %d heads, configured %d", ErrHeads, n, len(j.heads))
-	}
-	states := make([]headState, len(j.heads))
-	for h := range states {
-		states[h] = headState{flags: uint32(r.flags(headFlags)), p: r.float(), at: r.time()}
-	}
-	s.pack = r.packed(&j.arena)
-	if err := r.end(); err != nil {
+	p, err := j.parseImpression(birth, value)
+	if err != nil {
 		return err
 	}
-	if s.seq == 0 || birth == 0 {
-		return fmt.Errorf("%w: impression without a sequence number", ErrCorrupt)
+	if p.key != 0 && j.byKey.get(p.key) != 0 {
+		return fmt.Errorf("%w: request and item twice", ErrCorrupt)
 	}
-	id := j.imps.alloc()
-	for len(j.states) < len(j.imps.chunks) {
-		j.states = append(j.states, make([]headState, slabSize*len(j.heads)))
+	id := j.stubs.alloc()
+	b := j.stubs.at(id)
+	b.birth, b.seq = birth, p.seq
+	slot := j.place(id, &p)
+	j.impSet.Loaded(slot, sum)
+	if p.key != 0 {
+		j.byKey.put(p.key, id)
 	}
-	*j.imps.at(id) = s
-	for h := range states {
-		*j.state(id, h) = states[h]
+	if err := j.chainLoaded(id); err != nil {
+		return err
 	}
-	j.impSet.Loaded(id, sum)
-	j.loading = append(j.loading, loading{id, request})
+	if p.request != 0 {
+		j.countMember(p.request)
+	}
+	j.schedule(id)
+	j.newest = max(j.newest, p.seq)
+	if j.crowded() && j.evictable(slot) {
+		j.evict(slot)
+		return nil
+	}
+	j.loading = append(j.loading, loading{id, p.request})
 	return nil
 }
 
+// parseImpression reads an impression; its pack lies in the arena.
+func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err error) {
+	r := reader{buf: value}
+	r.version(impressionV1)
+	p.flags = r.flags(impFlags)
+	p.seq, p.key, p.userItem, p.user, p.request = r.u64(), r.u64(), r.u64(), r.u64(), r.u64()
+	p.base, p.floor = r.time(), r.time()
+	p.position, p.theta, p.weight = int32(r.u32()), r.float(), r.float()
+	if n := r.u8(); r.err == nil && int(n) != len(j.heads) {
+		return p, fmt.Errorf("%w: %d heads, configured %d", ErrHeads, n, len(j.heads))
+	}
+	j.stateScratch = j.stateScratch[:0]
+	for range j.heads {
+		j.stateScratch = append(j.stateScratch, headState{flags: uint32(r.flags(headFlags)), p: r.float(), at: r.time()})
+	}
+	p.states = j.stateScratch
+	p.pack = r.packed(&j.arena)
+	switch err = r.end(); {
+	case err != nil:
+	case p.seq == 0 || birth == 0 || birth > p.seq:
+		err = fmt.Errorf("%w: birth %d with sequence number %d", ErrCorrupt, birth, p.seq)
+	case p.request == 0 && p.flags&(listShared|listContext) != 0:
+		err = fmt.Errorf("%w: shares with a list, and has none", ErrCorrupt)
+	}
+	if err != nil {
+		j.freePack(p.pack)
+	}
+	return p, err
+}
+
+// place gives an impression a slot.
+func (j *Joiner) place(id uint32, p *parsed) (slot uint32) {
+	slot = j.newSlot()
+	p.id = id
+	*j.imps.at(slot) = p.impression
+	copy(j.row(slot), p.states)
+	j.stubs.at(id).slot = slot
+	return slot
+}
+
+// countMember counts a member of a list, whether or not the list was loaded yet. EndLoad counts those in memory.
+func (j *Joiner) countMember(request uint64) {
+	known := j.byList.get(request)
+	switch {
+	case known == 0:
+		j.byList.put(request, coldList|1)
+	case known&coldList != 0:
+		j.byList.put(request, known+1)
+	default:
+		j.lists.at(known).members++
+	}
+}
+
+// crowded reports whether there is no more room for what need not be in memory.
+func (j *Joiner) crowded() bool { return j.cold != nil && j.limit > 0 && j.hot() > j.allowed() }
+
 func (j *Joiner) loadList(hash uint64, value []byte, sum dirty.Sum) error {
+	l, err := j.parseList(hash, value)
+	if err != nil {
+		return err
+	}
+	known := j.byList.get(hash)
+	if known != 0 && known&(coldList|loadedList) != coldList || hash == 0 {
+		j.freePack(l.pack)
+		return fmt.Errorf("%w: list twice, or without a hash", ErrCorrupt)
+	}
+	l.members = known & listMembers
+	id := j.lists.alloc()
+	*j.lists.at(id) = l
+	j.byList.put(hash, id)
+	j.listSet.Loaded(id, sum)
+	if j.crowded() {
+		j.evictList(id)
+	}
+	return nil
+}
+
+// parseList reads a list; its pack lies in the arena.
+func (j *Joiner) parseList(hash uint64, value []byte) (list, error) {
 	r := reader{buf: value}
 	r.version(listV1)
 	l := list{hash: hash, scene: r.u64(), pack: r.packed(&j.arena)}
-	if err := r.end(); err != nil {
-		return err
+	err := r.end()
+	if err != nil {
+		j.freePack(l.pack)
 	}
-	if j.byList[hash] != 0 || hash == 0 {
-		return fmt.Errorf("%w: list twice, or without a hash", ErrCorrupt)
-	}
-	id := j.lists.alloc()
-	*j.lists.at(id) = l
-	j.byList[hash] = id
-	j.listSet.Loaded(id, sum)
-	return nil
+	return l, err
 }
 
 func (j *Joiner) loadPage(h, number uint32, value []byte, sum dirty.Sum) error {
@@ -109,30 +187,36 @@ func (j *Joiner) loadPage(h, number uint32, value []byte, sum dirty.Sum) error {
 	if len(prints) == 0 || len(prints) > 8*pageSize {
 		return fmt.Errorf("%w: page of %d prints", ErrCorrupt, len(prints)/8)
 	}
-	id := j.tombs.pages.alloc()
-	p := j.tombs.pages.at(id)
-	p.hour, p.number = h, number
+	hashes := make([]uint64, 0, len(prints)/8)
 	for ; len(prints) > 0; prints = prints[8:] {
-		print := binary.LittleEndian.Uint64(prints)
-		p.prints = append(p.prints, print)
-		j.tombs.hours[print] = max(h, j.tombs.hours[print])
+		hashes = append(hashes, binary.LittleEndian.Uint64(prints))
 	}
-	j.tombs.queue = append(j.tombs.queue, id)
-	j.restSet.Loaded(id, sum)
+	j.restSet.Loaded(j.tombs.load(pageName{h, number}, hashes), sum)
 	return nil
 }
 
 func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 	r := reader{buf: value}
-	r.version(globalsV1)
+	version := r.u8()
+	if r.err == nil && (version < globalsV1 || version > globalsV2) {
+		return fmt.Errorf("%w: %d of the globals; this program knows %d and %d", ErrVersion, version, globalsV1, globalsV2)
+	}
 	seq, watermark := r.u64(), r.time()
 	var c Counters
-	r.counters(c.fixed())
+	fixed := c.fixed()
+	if version == globalsV1 {
+		fixed = fixed[:fixedV1]
+	}
+	r.counters(fixed)
 	heads := int(r.u8())
 	for i := 0; i < heads && r.err == nil; i++ {
 		h := HeadCounters{Name: string(r.take(r.uvarint()))}
 		r.counters(h.all())
 		c.Heads = append(c.Heads, h)
+	}
+	var floor pageName
+	if version > globalsV1 {
+		floor = pageName{r.u32(), r.u32()}
 	}
 	if err := r.end(); err != nil {
 		return err
@@ -144,7 +228,7 @@ func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 	if j.seq != 0 {
 		return fmt.Errorf("%w: globals twice", ErrCorrupt)
 	}
-	j.seq, j.watermark, j.counts = seq, watermark, c
+	j.seq, j.watermark, j.counts, j.tombs.floor = seq, watermark, c, floor
 	j.restSet.Loaded(0, sum)
 	return nil
 }
@@ -157,59 +241,53 @@ func (c *Counters) names() []string {
 	return names
 }
 
-// EndLoad links what Load has taken, and checks that it fits together.
+// EndLoad links what Load has taken and left in memory, and checks that it fits together.
 func (j *Joiner) EndLoad() error {
-	slices.SortFunc(j.loading, func(a, b loading) int {
-		return cmp.Compare(j.imps.at(a.id).seq, j.imps.at(b.id).seq)
-	})
-	for i, l := range j.loading {
-		if i > 0 && j.imps.at(l.id).seq == j.imps.at(j.loading[i-1].id).seq {
-			return fmt.Errorf("%w: sequence number %d twice", ErrCorrupt, j.imps.at(l.id).seq)
+	if j.newest > j.seq {
+		return fmt.Errorf("%w: sequence number %d after %d", ErrCorrupt, j.newest, j.seq)
+	}
+	for hash, known := range j.byList.all {
+		switch {
+		case known&coldList == 0 && j.lists.at(known).members == 0, known&coldList != 0 && known&listMembers == 0:
+			return fmt.Errorf("%w: list %x has no impressions", ErrCorrupt, hash)
+		case known&(coldList|loadedList) == coldList:
+			return fmt.Errorf("%w: no list %x", ErrCorrupt, hash)
 		}
-		if err := j.link(l); err != nil {
-			return fmt.Errorf("link impression %d: %w", j.imps.at(l.id).birth, err)
+	}
+	slices.SortFunc(j.loading, func(a, b loading) int {
+		return cmp.Compare(j.stubs.at(a.id).seq, j.stubs.at(b.id).seq)
+	})
+	for _, l := range j.loading {
+		if !j.link(l) {
+			return j.err
 		}
 	}
 	j.loading = nil
-	for _, id := range j.byList {
-		if j.lists.at(id).members == 0 {
-			return fmt.Errorf("%w: list %x has no impressions", ErrCorrupt, j.lists.at(id).hash)
-		}
-	}
-	slices.SortFunc(j.tombs.queue, func(a, b uint32) int {
-		p, q := j.tombs.pages.at(a), j.tombs.pages.at(b)
-		return cmp.Or(cmp.Compare(p.hour, q.hour), cmp.Compare(p.number, q.number))
-	})
+	j.tombs.endLoad(j.watermark)
 	if err := j.counts.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return nil
 }
 
-// link puts a loaded impression where it belongs. They come by seq, which is the order of every chain and queue.
-func (j *Joiner) link(l loading) error {
-	s := j.imps.at(l.id)
-	if s.seq > j.seq || s.birth > s.seq {
-		return fmt.Errorf("%w: sequence number %d after %d", ErrCorrupt, s.seq, j.seq)
-	}
+// link gives an impression in memory its list. They come by seq, which is the order of every queue. One whose list found
+// no room leaves memory too, if it may.
+func (j *Joiner) link(l loading) bool {
+	b := j.stubs.at(l.id)
 	if l.request != 0 {
-		if s.list = j.byList[l.request]; s.list == 0 {
-			return fmt.Errorf("%w: no list %x", ErrCorrupt, l.request)
+		if j.byList.get(l.request)&coldList != 0 && j.evictable(b.slot) {
+			j.evict(b.slot)
+			return true
 		}
-		j.lists.at(s.list).members++
-	} else if s.flags&(listShared|listContext) != 0 {
-		return fmt.Errorf("%w: shares with a list, and has none", ErrCorrupt)
-	}
-	if s.key != 0 {
-		if j.byKey[s.key] != 0 {
-			return fmt.Errorf("%w: request and item twice", ErrCorrupt)
+		if !j.warmList(l.request) {
+			return false
 		}
-		j.byKey[s.key] = l.id
+		list := j.byList.get(l.request)
+		j.lists.at(list).hot++
+		j.imps.at(b.slot).list = list
 	}
-	j.chain(l.id)
-	if s.flags&isUnlearned != 0 {
+	if j.imps.at(b.slot).flags&isUnlearned != 0 {
 		j.enqueue(l.id)
 	}
-	j.schedule(l.id)
-	return nil
+	return true
 }

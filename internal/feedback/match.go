@@ -11,7 +11,7 @@ import (
 const maxWalk = 64
 
 // Match says what e belongs to, and changes nothing. Events of any type may be asked about, those without an item
-// belong to nothing.
+// belong to nothing, and after an error, see [Joiner.Err], none belongs to anything.
 //
 // With a request an event belongs to the impression of that request and item, and to no other. Without one an
 // outcome belongs to the latest exposure of the item to the user at or before it; failing that to an impression
@@ -19,7 +19,7 @@ const maxWalk = 64
 // shown yet.
 func (j *Joiner) Match(e *event.Event) Match {
 	m := Match{Position: e.Position}
-	if e.Item == "" {
+	if e.Item == "" || j.err != nil {
 		return m
 	}
 	m.exposure = e.Type == exposureType
@@ -29,15 +29,21 @@ func (j *Joiner) Match(e *event.Event) Match {
 	if e.Request != "" {
 		m.list = hashRequest(e.Request)
 		m.key = hashItem(e.Item, m.list)
-		m.slot = j.byKey[m.key]
+		m.slot = j.byKey.get(m.key)
+	}
+	if m.slot != 0 && !j.warm(m.slot) {
+		return Match{}
 	}
 	if m.exposure {
 		j.matchExposure(e, &m)
 	} else {
 		j.matchOutcome(e, &m)
 	}
+	if j.err != nil {
+		return Match{}
+	}
 	if m.Joined = m.slot != 0; m.Joined {
-		if s := j.imps.at(m.slot); m.Position == 0 {
+		if s := j.at(m.slot); m.Position == 0 {
 			m.Position = s.position
 		}
 	}
@@ -50,20 +56,20 @@ func (j *Joiner) Context(e *event.Event, m Match) event.Attributes {
 	if !m.Joined {
 		return e.Context
 	}
-	return inherit(e.Context, j.contextOf(j.imps.at(m.slot)))
+	return inherit(e.Context, j.contextOf(j.at(m.slot)))
 }
 
 func (j *Joiner) matchExposure(e *event.Event, m *Match) {
 	switch {
 	case m.slot != 0:
-		m.Duplicate = j.imps.at(m.slot).flags&isExposed != 0
+		m.Duplicate = j.at(m.slot).flags&isExposed != 0
 		return
 	case m.key != 0 && j.tombs.has(m.key, j.watermark):
 		m.Duplicate = true
 		return
 	}
 	if m.slot = j.orphan(m, e.Time); m.slot != 0 {
-		m.Duplicate = j.imps.at(m.slot).flags&isExposed != 0
+		m.Duplicate = j.at(m.slot).flags&isExposed != 0
 		return
 	}
 	m.Capture = true
@@ -74,20 +80,24 @@ func (j *Joiner) matchExposure(e *event.Event, m *Match) {
 // to the latest served list before it in which the item was not shown yet.
 func (j *Joiner) orphan(m *Match, t event.Time) uint32 {
 	var outcome, served uint32
-	for id, n := j.byUser[m.userItem], 0; id != 0 && n < maxWalk; n++ {
-		s := j.imps.at(id)
-		switch {
-		case m.key != 0 && s.key != 0:
-		case s.flags&isWaiting != 0, s.flags&isImplied != 0:
-			if s.base >= t && s.base-t <= j.longest && (outcome == 0 || s.base < j.imps.at(outcome).base) {
+	for id, n := j.byUser.get(m.userItem), 0; id != 0 && n < maxWalk; id, n = j.stubs.at(id).older, n+1 {
+		flags, keyed := j.peek(id)
+		ahead := flags&(isWaiting|isImplied) != 0 && (m.key == 0 || !keyed)
+		unseen := m.key == 0 && flags&isExposed == 0
+		if !ahead && !unseen {
+			continue
+		}
+		if !j.warm(id) {
+			return 0
+		}
+		switch base := j.at(id).base; {
+		case ahead:
+			if base >= t && base-t <= j.longest && (outcome == 0 || base < j.at(outcome).base) {
 				outcome = id
 			}
-		case m.key == 0 && s.flags&isExposed == 0:
-			if s.base <= t && t-s.base <= j.longest && (served == 0 || s.base > j.imps.at(served).base) {
-				served = id
-			}
+		case base <= t && t-base <= j.longest && (served == 0 || base > j.at(served).base):
+			served = id
 		}
-		id = s.older
 	}
 	if outcome != 0 {
 		return outcome
@@ -112,13 +122,15 @@ func (j *Joiner) matchOutcome(e *event.Event, m *Match) {
 func (j *Joiner) latest(userItem uint64, t event.Time) uint32 {
 	var best uint32
 	bestRank := 0
-	for id, n := j.byUser[userItem], 0; id != 0 && n < maxWalk; n++ {
-		s := j.imps.at(id)
+	for id, n := j.byUser.get(userItem), 0; id != 0 && n < maxWalk; id, n = j.stubs.at(id).older, n+1 {
+		if !j.warm(id) {
+			return 0
+		}
+		s := j.at(id)
 		rank := j.rank(s, t)
-		if rank > bestRank || (rank > 0 && rank == bestRank && s.base > j.imps.at(best).base) {
+		if rank > bestRank || (rank > 0 && rank == bestRank && s.base > j.at(best).base) {
 			best, bestRank = id, rank
 		}
-		id = s.older
 	}
 	return best
 }

@@ -7,11 +7,16 @@ import (
 )
 
 // Observe applies an event, of which m is the Match. c is what was captured for it; it is needed when m.Capture is
-// set, and ignored otherwise. Events that are neither exposures nor outcomes of a head have no effect.
+// set, and ignored otherwise. Events that are neither exposures nor outcomes of a head have no effect. After an error
+// nothing has; see [Joiner.Err].
 func (j *Joiner) Observe(e *event.Event, m Match, c *Captured) {
 	if m.Capture {
 		j.checkCapture(c)
 	}
+	if j.err != nil || !j.ready(&m) {
+		return
+	}
+	defer j.relieve()
 	switch {
 	case m.exposure:
 		j.touchRest()
@@ -20,6 +25,14 @@ func (j *Joiner) Observe(e *event.Event, m Match, c *Captured) {
 		j.touchRest()
 		j.observeOutcome(e, &m, c)
 	}
+}
+
+// ready brings the list into memory that the impression of m will join, if it will.
+func (j *Joiner) ready(m *Match) bool {
+	if m.list == 0 || !m.Capture && (m.slot == 0 || j.at(m.slot).key != 0) {
+		return true
+	}
+	return j.warmList(m.list)
 }
 
 // checkCapture panics when the caller has broken the contract of Match and Observe.
@@ -34,9 +47,9 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 	switch {
 	case m.Duplicate:
 		j.counts.DuplicateExposures++
-		if id != 0 && j.imps.at(id).flags&isImplied != 0 {
-			j.impSet.Touch(id)
-			j.imps.at(id).flags &^= isImplied // the next exposure is another one
+		if id != 0 && j.at(id).flags&isImplied != 0 {
+			j.touch(id)
+			j.at(id).flags &^= isImplied // the next exposure is another one
 			j.adopt(id, m)
 		}
 		return
@@ -44,9 +57,9 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 		d := j.draftOf(e, m, c, 0)
 		id = j.create(&d)
 	default:
-		j.impSet.Touch(id)
+		j.touch(id)
 		j.adopt(id, m)
-		s := j.imps.at(id)
+		s := j.at(id)
 		if s.userItem == 0 { // served to nobody in particular
 			s.user, s.userItem = m.user, m.userItem
 			j.chain(id)
@@ -61,7 +74,7 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 			s.weight = w
 		}
 	}
-	s := j.imps.at(id)
+	s := j.at(id)
 	s.base = e.Time
 	s.floor = j.grace(e.Time)
 	j.expose(id)
@@ -89,12 +102,12 @@ func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
 		id = j.create(&d)
 		j.label(id, e, m.rules)
 		j.schedule(id)
-	case j.imps.at(id).flags&isExposed != 0:
-		j.impSet.Touch(id)
+	case j.at(id).flags&isExposed != 0:
+		j.touch(id)
 		j.outcome(id, e, m.rules)
 	default:
-		j.impSet.Touch(id)
-		s := j.imps.at(id)
+		j.touch(id)
+		s := j.at(id)
 		if s.flags&isWaiting == 0 || e.Time < s.base {
 			s.base = e.Time
 			s.floor = max(s.floor, j.grace(e.Time))
@@ -124,7 +137,7 @@ func (j *Joiner) label(id uint32, e *event.Event, rules []rule) {
 // outcome applies an outcome of an impression that was shown: the first one of a list is also the moment for the
 // first step of all that was shown in it.
 func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	for _, r := range rules {
 		if !r.holds(e) {
 			continue
@@ -157,9 +170,14 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 	if sv.Request == "" { // nothing could ever belong to it
 		return
 	}
+	request := hashRequest(sv.Request)
+	if j.err != nil || !j.warmList(request) {
+		return
+	}
+	defer j.relieve()
 	j.touchRest()
 	d := draft{
-		list: hashRequest(sv.Request), base: sv.Time, flags: isServed,
+		list: request, base: sv.Time, flags: isServed,
 		shared: shared, context: slices.Clone(j.encodeContext(sv.Context)),
 	}
 	if sv.Scene != "" {
@@ -196,11 +214,14 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 // parkable reports whether an item of a served list is to be parked. One whose outcome waits for an exposure
 // is done away with.
 func (j *Joiner) parkable(key uint64) bool {
-	id := j.byKey[key]
+	id := j.byKey.get(key)
 	if id == 0 {
 		return !j.tombs.has(key, j.watermark)
 	}
-	if flags := j.imps.at(id).flags; flags&isWaiting != 0 && flags&isServed == 0 {
+	if j.stubs.at(id).slot == 0 {
+		return false // what waits is never cold
+	}
+	if flags := j.at(id).flags; flags&isWaiting != 0 && flags&isServed == 0 {
 		j.counts.Exposures++
 		j.counts.ImpliedExposures++
 		j.counts.CapturedLate++

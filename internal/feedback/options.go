@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"recsvc/internal/dirty"
 	"recsvc/internal/event"
 )
 
@@ -55,6 +56,16 @@ type Options struct {
 	// a repeated exposure to be a duplicate. It is kept by the hour: the memory is up to an hour longer; 24h.
 	LateMemory time.Duration
 
+	// LateMax bounds how many hashes of closed impressions are remembered, two for each; about 11 bytes each. Above it the
+	// oldest 64th is forgotten before its time, and what comes for it is taken for something new; 20 million.
+	LateMax int
+
+	// Cold reads what the last committed checkpoint has of the join. With it, what is in there just as it is may leave
+	// memory. It must answer from EndLoad on. nil: everything stays in memory.
+	Cold dirty.Reader
+	// Bytes is how much memory the Joiner may take, where Cold allows; see SetBytes. 0: any.
+	Bytes int64
+
 	// Positions holds the probability that a position is examined, in (0, 1], from position 1 on. Beyond its end
 	// the last one holds; without it, and without a position, the probability is 1.
 	Positions []float64
@@ -94,6 +105,9 @@ func (o *Options) setDefaults() {
 	if o.LateMemory == 0 {
 		o.LateMemory = 24 * time.Hour
 	}
+	if o.LateMax == 0 {
+		o.LateMax = 20_000_000
+	}
 	o.Heads = slices.Clone(o.Heads)
 	for i := range o.Heads {
 		h := &o.Heads[i]
@@ -112,6 +126,7 @@ func (o *Options) setDefaults() {
 const (
 	maxHeads  = 64
 	maxWindow = 366 * 24 * time.Hour
+	maxLate   = 7 * 24 * time.Hour // with its hours the set of prints tells them apart
 )
 
 func (o *Options) check() error {
@@ -132,8 +147,14 @@ func (o *Options) check() error {
 	if o.ExposureWait < 0 || o.ExposureWait > maxWindow {
 		return fmt.Errorf("exposure wait %v: want more than 0, at most %v", o.ExposureWait, maxWindow)
 	}
-	if o.LateMemory < 0 || o.LateMemory > maxWindow {
-		return fmt.Errorf("late memory %v: want more than 0, at most %v", o.LateMemory, maxWindow)
+	if o.LateMemory < 0 || o.LateMemory > maxLate {
+		return fmt.Errorf("late memory %v: want more than 0, at most %v", o.LateMemory, maxLate)
+	}
+	if o.LateMax < 0 {
+		return fmt.Errorf("late max %d: want more than 0", o.LateMax)
+	}
+	if o.Bytes < 0 {
+		return fmt.Errorf("bytes %d: want 0 (any) or more", o.Bytes)
 	}
 	if o.ShownClip != 0 && (!(o.ShownClip >= 1) || math.IsInf(o.ShownClip, 0)) {
 		return fmt.Errorf("shown clip %v: want 0 (off) or a number from 1 on", o.ShownClip)

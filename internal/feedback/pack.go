@@ -136,7 +136,7 @@ func (j *Joiner) repack(r ref, context []byte) ref {
 	copy(p, old[:packHeader])
 	copy(p[packHeader:], vectors)
 	p.setContext(context)
-	j.arena.release(r, len(old))
+	j.arena.release(r)
 	return r2
 }
 
@@ -149,11 +149,7 @@ func (j *Joiner) pack(r ref) pack {
 	return pack(block[:packWords(block)])
 }
 
-func (j *Joiner) freePack(r ref) {
-	if r != 0 {
-		j.arena.release(r, len(j.pack(r)))
-	}
-}
+func (j *Joiner) freePack(r ref) { j.arena.release(r) }
 
 // vector returns a Vector whose slots alias the arena and whose values lie in *scratch.
 func vector(slots, values []uint32, scratch *[]float32) Vector {

@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -114,9 +115,10 @@ func (r *rig) check() {
 		r.t.Error(err)
 	}
 	pending := make([]int64, len(r.j.heads))
-	for id := uint32(1); id <= r.j.imps.last; id++ {
-		for h := range r.j.heads {
-			if r.j.imps.at(id).flags&isExposed != 0 && r.j.state(id, h).flags == 0 {
+	for id := range r.j.stubs.all {
+		flags, states := r.peek(id)
+		for h := range states {
+			if flags&isExposed != 0 && states[h].flags == 0 {
 				pending[h]++
 			}
 		}
@@ -126,6 +128,28 @@ func (r *rig) check() {
 			r.t.Errorf("head %q: counted %d pending, there are %d", c.Heads[h].Name, c.Heads[h].Pending, pending[h])
 		}
 	}
+}
+
+// peek returns flags and states of an impression and leaves it where it is, in memory or in the store.
+func (r *rig) peek(id uint32) (uint8, []headState) {
+	r.t.Helper()
+	b := r.j.stubs.at(id)
+	if b.slot != 0 {
+		if due := r.j.dueAt(id); due != b.due {
+			r.t.Errorf("impression %d is due at %d, its stub says %d", b.birth, due, b.due)
+		}
+		return r.j.imps.at(b.slot).flags, r.j.row(b.slot)
+	}
+	value, _, ok, err := r.j.cold.Get(nil, binary.BigEndian.AppendUint64([]byte{prefixImpression}, b.birth))
+	if err != nil || !ok {
+		r.t.Fatalf("cold impression %d: found %v, %v", b.birth, ok, err)
+	}
+	p, err := r.j.parseImpression(b.birth, value)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.j.freePack(p.pack)
+	return p.flags, p.states
 }
 
 func (r *rig) run(script string) {

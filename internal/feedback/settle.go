@@ -43,7 +43,7 @@ func (j *Joiner) examined(s *impression) float32 {
 // expose says that an impression was shown, at its base. What was captured by a served list, and what is only known
 // from its outcome, takes its first step at once; the rest waits for its list.
 func (j *Joiner) expose(id uint32) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	s.flags = s.flags&^isWaiting | isExposed
 	s.theta = j.examined(s)
 	j.renew(id)
@@ -73,7 +73,7 @@ func (j *Joiner) expose(id uint32) {
 
 // flush takes the first step of everything that was shown in the list of id and has not taken it, in order.
 func (j *Joiner) flush(id uint32) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	if s.list == 0 {
 		j.unqueue(id)
 		j.learn(id)
@@ -82,7 +82,7 @@ func (j *Joiner) flush(id uint32) {
 	}
 	l := j.lists.at(s.list)
 	for id := l.first; id != 0; id = l.first {
-		j.impSet.Touch(id)
+		j.touch(id)
 		j.unqueue(id)
 		j.learn(id)
 		j.schedule(id)
@@ -104,7 +104,7 @@ func (j *Joiner) correct(id uint32, h int) { j.emit(j.step(id), id, h, true) }
 
 // step returns what the steps of all heads have in common.
 func (j *Joiner) step(id uint32) Step {
-	s := j.imps.at(id)
+	s := j.at(id)
 	shared, own := j.vectors(s)
 	return Step{Shared: shared, Own: own, Weight: s.weight, Time: s.base}
 }
@@ -123,18 +123,18 @@ func (j *Joiner) theta(id uint32, h int) float32 {
 	if !j.heads[h].examined {
 		return 1
 	}
-	return j.imps.at(id).theta
+	return j.at(id).theta
 }
 
 // settlePositive says that the outcome of an impression that was shown is final.
 func (j *Joiner) settlePositive(id uint32, h int) {
 	j.counts.Heads[h].Pending--
 	j.counts.Heads[h].Positive++
-	j.settle(id, h, true, max(0, j.state(id, h).at-j.imps.at(id).base))
+	j.settle(id, h, true, max(0, j.state(id, h).at-j.at(id).base))
 }
 
 func (j *Joiner) settle(id uint32, h int, positive bool, delay event.Time) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	j.sink.Settle(Settled{
 		Head: h, P: j.state(id, h).p, Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
 		Exposed: s.base, Delay: time.Duration(delay),
@@ -152,7 +152,7 @@ func (j *Joiner) learnAt(s *impression) event.Time { return max(s.base, s.floor)
 // dueAt returns the time that the watermark has to pass for something to happen to an impression. It follows
 // from the impression alone.
 func (j *Joiner) dueAt(id uint32) event.Time {
-	s := j.imps.at(id)
+	s := j.at(id)
 	switch {
 	case s.flags&isWaiting != 0:
 		return max(s.base+j.wait, s.floor)
@@ -170,23 +170,33 @@ func (j *Joiner) dueAt(id uint32) event.Time {
 	return due
 }
 
+// schedule is called when the time at which an impression is due may have changed.
 func (j *Joiner) schedule(id uint32) {
-	j.timers.add(timer{at: j.dueAt(id), seq: j.imps.at(id).seq, id: id})
+	b := j.stubs.at(id)
+	b.due = j.dueAt(id)
+	j.timers.add(timer{at: b.due, seq: b.seq, id: id})
 }
 
-// valid reports whether a timer still stands for something.
-func (j *Joiner) valid(t timer) bool {
-	return j.imps.at(t.id).seq == t.seq && j.dueAt(t.id) == t.at
+// dueFor reports whether there is an impression id that is due at that time, and its seq.
+func (j *Joiner) dueFor(at event.Time, id uint32) (seq uint64, ok bool) {
+	b := j.stubs.find(id)
+	if b == nil || b.seq == 0 || b.due != at {
+		return 0, false
+	}
+	return b.seq, true
 }
 
 // fire does what is due for an impression at the timer's time, and no more, so that it makes no difference whether the
 // watermark comes in one leap or in many steps.
 func (j *Joiner) fire(t timer) {
 	id := t.id
-	s := j.imps.at(id)
+	if !j.warm(id) {
+		return
+	}
+	s := j.at(id)
 	switch {
 	case s.flags&isWaiting != 0:
-		j.impSet.Touch(id)
+		j.touch(id)
 		j.counts.ImpliedExposures++
 		s.flags |= isImplied
 		j.expose(id)
@@ -196,7 +206,7 @@ func (j *Joiner) fire(t timer) {
 		j.free(id)
 		return
 	}
-	j.impSet.Touch(id)
+	j.touch(id)
 	if s.flags&isUnlearned != 0 {
 		j.unqueue(id)
 		j.learn(id)
@@ -206,7 +216,7 @@ func (j *Joiner) fire(t timer) {
 
 // closeHeads closes the heads whose windows end by now, and the impression with the last of them.
 func (j *Joiner) closeHeads(id uint32, now event.Time) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	open := false
 	for h := range j.heads {
 		st := j.state(id, h)
@@ -236,7 +246,7 @@ func (j *Joiner) closeHeads(id uint32, now event.Time) {
 
 // bury forgets an impression but for its hashes.
 func (j *Joiner) bury(id uint32) {
-	s := j.imps.at(id)
+	s := j.at(id)
 	for _, print := range [...]uint64{s.key, s.userItem} {
 		if print != 0 {
 			j.tombs.bury(print, j.watermark)

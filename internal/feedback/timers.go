@@ -19,19 +19,31 @@ func (t timer) before(u timer) bool {
 }
 
 // timers yields timers in the order of time, then seq, whatever the order in which they were added. Far ones lie
-// unsorted in buckets of a second; only the seconds that have begun are kept as a heap.
+// unsorted in buckets of a second, at 8 bytes each; only the seconds that have begun are kept as a heap.
 type timers struct {
+	// dueFor says whether an impression is due at that time, and its seq.
+	dueFor  func(at event.Time, id uint32) (seq uint64, ok bool)
 	due     []timer // heap
-	buckets map[int64][]timer
+	buckets map[int64][]far
 	seconds []int64 // heap of the keys of buckets
 	begun   int64   // timers of this second and before belong to due
-	spare   [][]timer
+	spare   [][]far
+	room    int64 // of the slices in buckets and spare
 }
 
-const maxSpare = 64 // empty buckets kept for use again
+// far is a timer in a bucket, whose second is the bucket's.
+type far struct {
+	nanosecond uint32
+	id         uint32
+}
 
-func newTimers() timers {
-	return timers{buckets: map[int64][]timer{}, begun: -1 << 62}
+const (
+	maxSpare    = 64 // empty buckets kept for use again
+	bucketBytes = 64 // of a bucket beside its timers
+)
+
+func newTimers(dueFor func(event.Time, uint32) (uint64, bool)) timers {
+	return timers{dueFor: dueFor, buckets: map[int64][]far{}, begun: -1 << 62}
 }
 
 func secondOf(t event.Time) int64 {
@@ -40,6 +52,10 @@ func secondOf(t event.Time) int64 {
 		s--
 	}
 	return s
+}
+
+func (f far) at(second int64) event.Time {
+	return event.Time(second*int64(time.Second) + int64(f.nanosecond))
 }
 
 func (t *timers) add(x timer) {
@@ -55,7 +71,10 @@ func (t *timers) add(x timer) {
 			bucket, t.spare = t.spare[n-1], t.spare[:n-1]
 		}
 	}
-	t.buckets[second] = append(bucket, x)
+	room := cap(bucket)
+	bucket = append(bucket, far{uint32(int64(x.at) - second*int64(time.Second)), x.id})
+	t.room += int64(cap(bucket) - room)
+	t.buckets[second] = bucket
 }
 
 // next removes and returns the earliest timer before w, if there is one.
@@ -73,47 +92,64 @@ func (t *timers) next(w event.Time) (timer, bool) {
 	return x, true
 }
 
-// begin moves the earliest bucket to due.
+// begin moves the earliest bucket to due, but for what is stale.
 func (t *timers) begin() {
 	var second int64
 	second, t.seconds = pop(t.seconds, less)
-	for _, x := range t.buckets[second] {
-		t.due = push(t.due, x, timer.before)
+	for _, f := range t.buckets[second] {
+		if seq, ok := t.dueFor(f.at(second), f.id); ok {
+			t.due = push(t.due, timer{f.at(second), seq, f.id}, timer.before)
+		}
 	}
 	t.discard(second)
 }
 
 // discard forgets the bucket of second and keeps its memory for another.
 func (t *timers) discard(second int64) {
+	bucket := t.buckets[second]
 	if len(t.spare) < maxSpare {
-		t.spare = append(t.spare, t.buckets[second][:0])
+		t.spare = append(t.spare, bucket[:0])
+	} else {
+		t.room -= int64(cap(bucket))
 	}
 	delete(t.buckets, second)
 }
 
+// valid reports whether x still stands for something.
+func (t *timers) valid(x timer) bool {
+	seq, ok := t.dueFor(x.at, x.id)
+	return ok && seq == x.seq
+}
+
 // first returns the earliest timer that is valid, and drops stale ones in its way. It costs the length of a bucket.
-func (t *timers) first(valid func(timer) bool) (timer, bool) {
+func (t *timers) first() (timer, bool) {
 	for len(t.due) > 0 {
-		if valid(t.due[0]) {
+		if t.valid(t.due[0]) {
 			return t.due[0], true
 		}
 		_, t.due = pop(t.due, timer.before)
 	}
 	for len(t.seconds) > 0 {
+		second := t.seconds[0]
 		var first timer
 		found := false
-		for _, x := range t.buckets[t.seconds[0]] {
-			if valid(x) && (!found || x.before(first)) {
+		for _, f := range t.buckets[second] {
+			seq, ok := t.dueFor(f.at(second), f.id)
+			if x := (timer{f.at(second), seq, f.id}); ok && (!found || x.before(first)) {
 				first, found = x, true
 			}
 		}
 		if found {
 			return first, true
 		}
-		t.discard(t.seconds[0])
+		t.discard(second)
 		_, t.seconds = pop(t.seconds, less)
 	}
 	return timer{}, false
+}
+
+func (t *timers) bytes() int64 {
+	return 24*int64(cap(t.due)) + 8*t.room + 8*int64(cap(t.seconds)) + bucketBytes*int64(len(t.buckets))
 }
 
 func less(a, b int64) bool { return a < b }
