@@ -36,7 +36,7 @@ func openBase(dir string, opts Options) (*badger.DB, error) {
 }
 
 func badgerOptions(dir string, opts Options) badger.Options {
-	o := badger.DefaultOptions(dir).
+	return badger.DefaultOptions(dir).
 		WithMemTableSize(opts.MemTableBytes).
 		WithNumMemtables(2).
 		WithNumCompactors(2).
@@ -52,11 +52,7 @@ func badgerOptions(dir string, opts Options) badger.Options {
 		WithDetectConflicts(false). // one writer
 		WithMetricsEnabled(false).  // they are global
 		WithSyncWrites(true).       // db.Sync does not reach a write buffer that was rotated out
-		WithLogger(nil)
-	if opts.Log != nil {
-		o = o.WithLogger(badgerLog{opts.Log.Sugar()})
-	}
-	return o
+		WithLogger(badgerLog{opts.Log.Sugar()})
 }
 
 // badgerLog passes on what needs attention. badger's Info tells of every flush.

@@ -1,71 +1,73 @@
 package state
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"recsvc/internal/dirty"
 )
 
-// Checkpoint is one checkpoint being written. Put belongs to one goroutine at a time; Commit and Abort come after the
-// last Put and may be called by another. A goroutine of its own writes what Put hands over.
+// Checkpoint is one checkpoint being written. Put belongs to one goroutine at a time; Commit comes after the last Put and may be called
+// by another; Abandon and Abort may come from any goroutine at any time. A goroutine of its own does all that waits for the disk,
+// and goes on alone when nobody waits for it any more.
 type Checkpoint struct {
 	s     *Store
 	delta *delta
 	began time.Time
 
-	ending sync.Mutex // held by Commit and Abort from beginning to end
-
 	block   *block // being filled
 	blocks  int    // made so far, at most cap(full)
 	entries int64
 	err     error // why this checkpoint cannot be committed; nil so far
-	ended   bool
 
-	full chan *block   // to the writing goroutine
-	free chan *block   // back from it
-	done chan struct{} // closed when it has ended; the fields below are its own until then
+	full  chan *block   // to the goroutine; closed by Commit. nil: there is no goroutine
+	free  chan *block   // back from it
+	quit  chan struct{} // closed when the checkpoint is given up
+	ended chan struct{} // closed when the goroutine has ended
 
-	off      int64
-	index    indexer
-	writeErr error
+	// Under Store.mu.
+	sealed    bool  // Commit was called
+	committed bool  // readers see it
+	given     error // why it was given up
+	result    error // of the goroutine; to be read when ended is closed
+
+	// The goroutine's own.
+	off     int64
+	index   indexer
+	renamed bool // or tried to
 }
 
-// Begin starts the next checkpoint. It never fails itself: when no checkpoint can be taken, because another one is open,
-// or because an earlier one was lost, Commit says so.
+// Begin starts the next checkpoint. It never fails itself: when no checkpoint can be taken, Commit says why. Ask [Store.Ready]
+// before a cut that would be for nothing.
 func (s *Store) Begin() *Checkpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := s.latest().Epoch
-	c := &Checkpoint{s: s, began: s.opts.Clock(), index: indexer{seed: s.seed}, delta: &delta{previous: last, meta: Meta{Epoch: last + 1}}}
-	c.delta.path = filepath.Join(s.dir, deltaName(last+1))
-	switch {
-	case s.closed:
-		c.err = ErrClosed
-	case s.open != nil:
-		c.err = ErrBusy
-	case s.failed != nil:
-		c.err = s.failed
+	c := &Checkpoint{
+		s: s, began: s.opts.Clock(), index: indexer{seed: s.seed},
+		delta: &delta{path: filepath.Join(s.dir, deltaName(last+1)), previous: last, meta: Meta{Epoch: last + 1}},
 	}
-	if c.err != nil {
+	c.quit, c.ended = make(chan struct{}), make(chan struct{})
+	if c.err = s.refusal(); c.err != nil {
+		close(c.ended)
 		return c
 	}
 	n := max(2, int(s.opts.QueueBytes/blockTarget))
-	c.full, c.free, c.done = make(chan *block, n), make(chan *block, n), make(chan struct{})
+	c.full, c.free = make(chan *block, n), make(chan *block, n)
 	s.open = c
-	go c.write()
+	go c.run()
 	return c
 }
 
 // Put adds an entry: the key now has this value and sum (see [dirty.SumOf]), or with a nil value is deleted. The last Put
-// of a key counts. It copies key and value into memory, and waits only when Options.QueueBytes wait for the disk.
+// of a key counts. It copies key and value into memory, and waits only when Options.QueueBytes wait for the disk. Once the checkpoint
+// is given up it does nothing, and a Put that waits returns.
 func (c *Checkpoint) Put(key, value []byte, sum dirty.Sum) {
-	if c.err != nil || c.ended {
+	if c.err != nil {
 		return
 	}
 	if len(key) == 0 || len(key) > MaxKeyBytes || len(value) > MaxValueBytes {
@@ -77,7 +79,10 @@ func (c *Checkpoint) Put(key, value []byte, sum dirty.Sum) {
 		c.handOver()
 	}
 	if c.block == nil {
-		c.block = c.nextBlock()
+		if c.block = c.nextBlock(); c.block == nil {
+			c.err = ErrAbandoned
+			return
+		}
 	}
 	c.block.add(key, value, sum)
 	c.entries++
@@ -89,14 +94,17 @@ func (c *Checkpoint) Crowded() bool { return len(c.full) > cap(c.full)/2 }
 
 func (c *Checkpoint) handOver() {
 	if c.block != nil {
-		c.full <- c.block
+		c.full <- c.block // has room for all blocks there are
 		c.block = nil
 	}
 }
 
-// nextBlock returns an empty block, and waits for one when all are on their way to the disk.
+// nextBlock returns an empty block, and waits for one when all are on their way to the disk. It returns nil when the
+// checkpoint is given up.
 func (c *Checkpoint) nextBlock() *block {
 	select {
+	case <-c.quit:
+		return nil
 	case b := <-c.free:
 		return b
 	default:
@@ -106,22 +114,163 @@ func (c *Checkpoint) nextBlock() *block {
 		return c.s.blocks.Get().(*block)
 	}
 	start := c.s.opts.Clock()
-	b := <-c.free
-	c.s.metrics.blocked.Add(c.s.opts.Clock().Sub(start).Seconds())
-	return b
+	defer func() { c.s.metrics.blocked.Add(c.s.opts.Clock().Sub(start).Seconds()) }()
+	select {
+	case b := <-c.free:
+		return b
+	case <-c.quit:
+		return nil
+	}
 }
 
-// write is the goroutine that writes blocks to the temporary file. After an error it only gives them back.
-func (c *Checkpoint) write() {
-	defer close(c.done)
-	defer c.recycle()
-	c.writeErr = c.create()
-	for b := range c.full {
-		if c.writeErr == nil {
-			c.writeErr = c.writeEntries(b)
+// Commit makes the checkpoint durable and returns when it is: from then on Load gives it. It blocks for the disk, so it is
+// not for the goroutine that applies records. meta's Epoch, Format and Bytes are filled in; Latest then returns it.
+//
+// When it fails there was no such checkpoint: the one before remains the last, and the next Begin gets the same epoch
+// again. What was Put is lost, so that its owners must put it again (see [dirty.Set.Abandon]).
+//
+// When ctx is done first, Commit returns its error at once and the checkpoint is given up, as by Abandon. If the disk holds a step of it,
+// the step goes on in the background, and until it has ended Ready, and the Commit of whatever is begun, return ErrBusy.
+// However it ends, nobody is shown the checkpoint: should it have got its name, it is removed again. Only when the process
+// dies before that may the next Open find it; then it is a whole one, as good as any for going on from its cursor.
+func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
+	if c.full == nil {
+		return c.wrap(c.err)
+	}
+	if err := c.seal(meta); err != nil {
+		return c.wrap(err)
+	}
+	quit := c.quit
+	if c.err != nil {
+		quit = nil // it is closed already; the next one shall find the way clear
+	}
+	select {
+	case <-c.ended:
+	case <-quit:
+	case <-ctx.Done():
+		c.giveUp(ctx.Err(), "overdue")
+	}
+	return c.outcome()
+}
+
+// seal hands everything to the goroutine, or gives the checkpoint up when it cannot be committed.
+func (c *Checkpoint) seal(meta Meta) error {
+	c.s.mu.Lock()
+	if c.sealed || c.given != nil {
+		defer c.s.mu.Unlock()
+		return cmp.Or(c.given, ErrClosed)
+	}
+	c.sealed = true
+	c.s.mu.Unlock()
+	if c.err == nil && len(meta.Root) > MaxRootBytes {
+		c.err = fmt.Errorf("root has %d bytes, more than %d: %w", len(meta.Root), MaxRootBytes, ErrTooLarge)
+	}
+	if c.err == nil {
+		c.err = checkShards(meta)
+	}
+	if c.err != nil {
+		c.giveUp(c.err, "failed")
+		return nil // the outcome says it, once the goroutine has ended
+	}
+	meta.Epoch, meta.Format = c.delta.meta.Epoch, Format
+	c.delta.meta = meta
+	c.handOver()
+	close(c.full)
+	return nil
+}
+
+// outcome is what became of a checkpoint that was given up or whose goroutine has ended.
+func (c *Checkpoint) outcome() error {
+	if c.published() {
+		<-c.ended // at once
+		return nil
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	switch {
+	case c.given != nil:
+		return c.wrap(c.given)
+	default:
+		return c.wrap(c.result)
+	}
+}
+
+// Abandon gives the checkpoint up and returns at once, also when the disk hangs; see Commit for what follows. It may be called beside
+// Put and Commit. It does nothing to a checkpoint that is committed or has failed.
+func (c *Checkpoint) Abandon() {
+	if c.full != nil {
+		c.giveUp(ErrAbandoned, "aborted")
+	}
+}
+
+// Abort gives the checkpoint up and returns when nothing of it is left, so that another can begin.
+func (c *Checkpoint) Abort() {
+	c.Abandon()
+	<-c.ended
+}
+
+// Done returns a channel that is closed when nothing of the checkpoint runs any more, so that another can begin.
+func (c *Checkpoint) Done() <-chan struct{} { return c.ended }
+
+// giveUp returns false when it is too late for that: the checkpoint is committed, has failed or was given up before.
+func (c *Checkpoint) giveUp(reason error, outcome string) bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.committed || c.given != nil || c.result != nil {
+		return false
+	}
+	c.given = reason
+	close(c.quit)
+	c.s.metrics.checkpoints.WithLabelValues(outcome).Inc()
+	c.s.metrics.lingering.Set(1)
+	return true
+}
+
+func (c *Checkpoint) wrap(err error) error {
+	return fmt.Errorf("checkpoint %d in %s: %w", c.delta.meta.Epoch, c.s.dir, err)
+}
+
+// run is the goroutine: it writes, commits, and cleans up when that fails.
+func (c *Checkpoint) run() {
+	defer close(c.ended)
+	err := c.write()
+	if err == nil {
+		err = c.finish()
+	}
+	if err != nil {
+		c.discard()
+	}
+	c.recycle()
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.result = err
+	c.s.open = nil
+	c.s.metrics.lingering.Set(0)
+	switch {
+	case c.committed:
+		c.s.startFold()
+	case c.given == nil:
+		c.s.metrics.checkpoints.WithLabelValues("failed").Inc()
+	}
+}
+
+// write writes blocks to the temporary file until Commit. After an error it only gives them back.
+func (c *Checkpoint) write() error {
+	err := c.s.take(stepCreate, c.create)
+	for {
+		select {
+		case <-c.quit:
+			return ErrAbandoned
+		case b, more := <-c.full:
+			if !more {
+				return err
+			}
+			if err == nil {
+				err = c.writeEntries(b)
+			}
+			b.reset()
+			c.free <- b
 		}
-		b.reset()
-		c.free <- b
 	}
 }
 
@@ -133,9 +282,6 @@ func (c *Checkpoint) recycle() {
 }
 
 func (c *Checkpoint) create() (err error) {
-	if err := c.s.at(stepCreate); err != nil {
-		return err
-	}
 	c.delta.file, err = os.OpenFile(c.delta.path+tempSuffix, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	c.off = deltaHeader
 	return err
@@ -143,7 +289,7 @@ func (c *Checkpoint) create() (err error) {
 
 func (c *Checkpoint) writeEntries(b *block) error {
 	off := c.off
-	if err := c.writeBlock(b, blockEntries, stepWrite); err != nil {
+	if err := c.s.take(stepWrite, func() error { return c.writeBlock(b, blockEntries) }); err != nil {
 		return err
 	}
 	return scanBlock(b.buf[blockHeader:], b.records, off+blockHeader, func(r record, off int64, size int) error {
@@ -152,134 +298,88 @@ func (c *Checkpoint) writeEntries(b *block) error {
 	})
 }
 
-func (c *Checkpoint) writeBlock(b *block, kind byte, p step) error {
-	if err := c.s.at(p); err != nil {
-		return err
-	}
+func (c *Checkpoint) writeBlock(b *block, kind byte) error {
 	b.seal(kind)
 	n, err := c.delta.file.WriteAt(b.buf, c.off)
 	c.off += int64(n)
 	return err
 }
 
-// Commit makes the checkpoint durable and returns when it is: from then on Load gives it. It blocks for the disk, so it is
-// not for the goroutine that applies records. meta's Epoch, Format and Bytes are filled in; Latest then returns it.
-//
-// When it fails, what was Put is lost while its owners take it for stored. Then the store takes no more
-// checkpoints: every later Commit returns the error, until the directory is opened and loaded again.
-func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
-	c.ending.Lock()
-	defer c.ending.Unlock()
-	if !c.end() {
-		return c.wrap(c.err)
-	}
-	if c.err == nil && len(meta.Root) > MaxRootBytes {
-		c.err = fmt.Errorf("root has %d bytes, more than %d: %w", len(meta.Root), MaxRootBytes, ErrTooLarge)
-	}
-	if err := checkShards(meta); c.err == nil && err != nil {
-		c.err = err
-	}
-	err := errors.Join(c.err, c.writeErr, ctx.Err())
-	if err == nil {
-		err = c.finish(ctx, meta)
-	}
-	if err != nil {
-		c.discard(c.wrap(err))
-		c.s.metrics.checkpoints.WithLabelValues("failed").Inc()
-		return c.wrap(err)
-	}
-	c.s.metrics.checkpoints.WithLabelValues("committed").Inc()
-	c.s.metrics.seconds.Observe(c.s.opts.Clock().Sub(c.began).Seconds())
-	c.s.metrics.bytes.Add(float64(c.delta.meta.Bytes))
-	c.s.metrics.entries.Add(float64(c.entries))
-	return nil
-}
-
-// Abort gives the checkpoint up. If anything was Put the store takes no more checkpoints, as after a failed Commit.
-func (c *Checkpoint) Abort() {
-	c.ending.Lock()
-	defer c.ending.Unlock()
-	if !c.end() {
-		return
-	}
-	var reason error
-	if c.entries > 0 || c.err != nil {
-		reason = c.wrap(errors.New("it was given up, and its entries with it; open the store again and load"))
-	}
-	c.discard(reason)
-	c.s.metrics.checkpoints.WithLabelValues("aborted").Inc()
-}
-
-// end stops the writing goroutine. It returns false when there is none.
-func (c *Checkpoint) end() bool {
-	if c.full == nil || c.ended {
-		if c.err == nil {
-			c.err = ErrClosed
-		}
-		return false
-	}
-	c.handOver()
-	close(c.full)
-	<-c.done
-	c.ended = true
-	return true
-}
-
-// finish writes the commit block and the header, syncs, renames, syncs the name, and publishes.
-func (c *Checkpoint) finish(ctx context.Context, meta Meta) error {
-	c.delta.commit = c.off
-	c.delta.index.Store(c.index.build())
-	meta.Epoch, meta.Format = c.delta.meta.Epoch, Format
-	meta.Bytes = c.off + blockHeader + int64(len(appendMeta(nil, meta)))
-	c.delta.meta = meta
-	b := newBlock()
-	b.buf = appendMeta(b.buf, meta)
-	if err := c.writeBlock(b, blockCommit, stepSeal); err != nil {
-		return err
-	}
-	if _, err := c.delta.file.WriteAt(c.delta.header(), 0); err != nil {
-		return err
-	}
-	for _, take := range []struct {
+// finish writes the commit block and the header, syncs, renames, syncs the name, and publishes. Nothing of it begins once
+// the checkpoint is given up.
+func (c *Checkpoint) finish() error {
+	d := c.delta
+	d.index.Store(c.index.build())
+	for _, next := range []struct {
 		step step
 		do   func() error
 	}{
-		{stepSync, c.delta.file.Sync},
-		{stepRename, func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return os.Rename(c.delta.path+tempSuffix, c.delta.path)
-		}},
+		{stepSeal, c.writeMeta},
+		{stepHeader, func() error { _, err := d.file.WriteAt(d.header(), 0); return err }},
+		{stepSync, d.file.Sync},
+		{stepRename, func() error { c.renamed = true; return os.Rename(d.path+tempSuffix, d.path) }},
 		{stepSyncDir, func() error { return syncDir(c.s.dir) }},
-		{stepPublish, func() error { return nil }},
+		{stepPublish, c.publish},
 	} {
-		if err := c.s.at(take.step); err != nil {
-			return err
+		select {
+		case <-c.quit:
+			return ErrAbandoned
+		default:
 		}
-		if err := take.do(); err != nil {
+		if err := c.s.take(next.step, next.do); err != nil && !c.published() {
 			return err
 		}
 	}
-	c.s.publish(c.delta)
 	return nil
 }
 
-// discard removes the temporary file. reason, if any, ends all checkpoints of this store.
-func (c *Checkpoint) discard(reason error) {
-	if c.delta.file != nil {
-		// Nothing depends on either: Open removes what is left.
-		_ = c.delta.file.Close()
-		_ = os.Remove(c.delta.path + tempSuffix)
-	}
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.open = nil
-	if c.s.failed == nil && reason != nil {
-		c.s.failed = fmt.Errorf("none can follow one that was lost: %w", reason)
-	}
+// writeMeta ends the delta with the description.
+func (c *Checkpoint) writeMeta() error {
+	d := c.delta
+	d.commit = c.off
+	d.meta.Bytes = c.off + blockHeader + int64(len(appendMeta(nil, d.meta)))
+	b := newBlock()
+	b.buf = appendMeta(b.buf, d.meta)
+	return c.writeBlock(b, blockCommit)
 }
 
-func (c *Checkpoint) wrap(err error) error {
-	return fmt.Errorf("checkpoint %d in %s: %w", c.delta.meta.Epoch, c.s.dir, err)
+// publish makes the checkpoint the last one, unless it was given up.
+func (c *Checkpoint) publish() error {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.given != nil {
+		return c.given
+	}
+	c.committed = true
+	s.push(c.delta)
+	s.metrics.checkpoints.WithLabelValues("committed").Inc()
+	s.metrics.seconds.Observe(s.opts.Clock().Sub(c.began).Seconds())
+	s.metrics.bytes.Add(float64(c.delta.meta.Bytes))
+	s.metrics.entries.Add(float64(c.entries))
+	return nil
+}
+
+func (c *Checkpoint) published() bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.committed
+}
+
+// discard removes what there is of the delta, also under its final name: when that could not be made durable, nobody knows whether a
+// power cut would leave it there, and to sync the directory again would tell nothing, since Linux reports a failed sync once.
+// Nothing depends on the removal: the next checkpoint takes the same name, and if the process ends before, then Open finds either
+// nothing or a checkpoint that is whole.
+func (c *Checkpoint) discard() {
+	d := c.delta
+	if d.file != nil {
+		_ = d.file.Close()
+	}
+	_ = c.s.take(stepDiscard, func() error {
+		if c.renamed {
+			_ = os.Remove(d.path)
+			_ = syncDir(c.s.dir)
+		}
+		return os.Remove(d.path + tempSuffix)
+	})
 }

@@ -3,74 +3,22 @@ package state
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
-
-var allSteps = []step{
-	stepCreate, stepWrite, stepSeal, stepSync, stepRename, stepSyncDir, stepPublish,
-	stepFoldRead, stepFoldWrite, stepFoldSync, stepFoldMark, stepFoldRemove,
-}
 
 // folding folds as often as it can.
 func folding() Options {
 	opts := small()
 	opts.FoldCheckpoints = 1
 	return opts
-}
-
-// TestAFailureBeforeAnyStepLeavesAWholeCheckpoint makes the n-th step of a run fail, for every n, then opens the directory
-// again: it must hold the last committed checkpoint, or the one that was past its rename, and nothing of a torn one.
-func TestAFailureBeforeAnyStepLeavesAWholeCheckpoint(t *testing.T) {
-	seen := map[step]bool{}
-	injected := errors.New("injected")
-	for n, failed := 1, true; failed; n++ {
-		dir := t.TempDir()
-		s := openStore(t, dir, folding())
-		calls := 0
-		failed = false
-		var at step
-		s.fault = func(p step) error {
-			// Checkpoints and folds take turns below, so this runs on one goroutine at a time.
-			if calls++; calls == n {
-				failed, at = true, p
-				seen[p] = true
-				return injected
-			}
-			return nil
-		}
-		w := newWorld()
-		committed := uint64(0)
-		var err error
-		for range 4 { // the third begins a fold
-			if err = w.commit(s); err != nil {
-				break
-			}
-			committed = w.epoch
-			s.folder.Wait()
-		}
-		fold := strings.Contains(string(at), "fold") || at == stepFoldSync
-		if failed && !errors.Is(err, injected) {
-			t.Fatalf("%s failed, but the commit after it says %v", at, err)
-		}
-		s.fault = nil
-		if err := s.Close(); fold != (err != nil) {
-			t.Fatalf("%s failed: close says %v", at, err)
-		}
-		checkRecovered(t, dir, committed, string(at))
-	}
-	for _, p := range allSteps {
-		if !seen[p] {
-			t.Errorf("step %q was never made to fail", p)
-		}
-	}
 }
 
 // checkRecovered opens dir after a crash: the checkpoint must be the last committed or the next, and go on from there.
@@ -123,10 +71,13 @@ func childMain(dir string) {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	hangAt, calls := 0, 0
+	hangAt, calls := int64(0), atomic.Int64{}
 	fmt.Sscan(os.Getenv(childStep), &hangAt)
-	s.fault = func(p step) error {
-		if calls++; calls == hangAt {
+	s.fault = func(p string, after bool) error {
+		if after {
+			return nil // as good as before the next one
+		}
+		if calls.Add(1) == hangAt {
 			fmt.Println("hang", p)
 			select {}
 		}

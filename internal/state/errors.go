@@ -15,8 +15,12 @@ var (
 	ErrTooLarge = errors.New("too large for a checkpoint")
 	// ErrClosed reports a store that was closed, or a checkpoint that was ended.
 	ErrClosed = errors.New("closed")
-	// ErrBusy reports a checkpoint begun while another is open.
+	// ErrBusy reports a checkpoint begun while another is open, or was given up and still has a step in the disk's hands.
 	ErrBusy = errors.New("another checkpoint is open")
+	// ErrAbandoned reports a checkpoint that its owner gave up.
+	ErrAbandoned = errors.New("given up")
+	// ErrBacklog reports that no checkpoint can be taken because too many could not be folded.
+	ErrBacklog = errors.New("too many checkpoints wait to be folded")
 	// ErrNoPrevious reports that there is no earlier checkpoint to go back to.
 	ErrNoPrevious = errors.New("no previous checkpoint")
 	// ErrNotFound reports a snapshot that does not exist.

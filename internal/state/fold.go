@@ -2,66 +2,99 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
 )
 
-// errStopped ends a fold when the store closes. The next one begins anew.
-var errStopped = errors.New("stopped")
+var (
+	// errStopped ends a fold when the store closes. The next one begins anew.
+	errStopped = errors.New("stopped")
+	// errSlow is why deltas wait when no fold has failed.
+	errSlow = errors.New("still in progress")
+)
 
-// startFold begins to fold the deltas behind the newest into badger when there are enough of them. Under mu.
+// maxDeltas is how many deltas there may be. Each is an open file, and adds to the time of a start.
+func maxDeltas(o Options) int { return 2*o.FoldCheckpoints + 100 }
+
+// retry says how many checkpoints to wait for before the next fold: none, and after failures in a row 2, 4, 8, then 16.
+type retry struct{ failures, wait int }
+
+func (r *retry) failed() { r.failures++; r.wait = 1 << min(r.failures, 4) }
+
+// due counts one checkpoint.
+func (r *retry) due() bool {
+	if r.wait > 0 {
+		r.wait--
+		return false
+	}
+	return true
+}
+
+// startFold begins to fold the deltas behind the newest into badger when there are enough of them. It is asked for each
+// checkpoint. Under mu.
 func (s *Store) startFold() {
-	if s.folding || s.closed || s.foldErr != nil || len(s.deltas) < 2 {
+	if s.folding || s.closed || len(s.deltas) < 2 {
 		return
 	}
-	batch := s.deltas[: len(s.deltas)-1 : len(s.deltas)-1]
-	size := deltaBytes(batch)
-	if size <= s.opts.FoldBytes && len(batch) <= s.opts.FoldCheckpoints && indexBytes(batch) <= s.opts.IndexBytes {
-		return
-	}
-	if room(s.dir, s.opts.MinFreeBytes+2*size) != nil {
-		s.metrics.folds.WithLabelValues("postponed").Inc()
+	waiting := s.deltas[:len(s.deltas)-1]
+	if deltaBytes(waiting) <= s.opts.FoldBytes && len(waiting) <= s.opts.FoldCheckpoints &&
+		indexBytes(waiting) <= s.opts.IndexBytes || !s.retry.due() {
 		return
 	}
 	s.folding = true
 	s.folder.Add(1)
-	go s.foldInBackground(batch)
+	go s.foldInBackground(s.batch(waiting))
+}
+
+// batch is how much of what waits is folded at once: after a time without folds it takes several, lest one needs more free disk than
+// there is.
+func (s *Store) batch(waiting []*delta) []*delta {
+	var size int64
+	for i, d := range waiting {
+		if size += d.meta.Bytes; size > 2*s.opts.FoldBytes && i > 0 {
+			return waiting[:i:i]
+		}
+	}
+	return slices.Clip(waiting)
 }
 
 func (s *Store) foldInBackground(batch []*delta) {
 	defer s.folder.Done()
 	start := s.opts.Clock()
-	err := s.fold(batch)
+	err := room(s.dir, s.opts.MinFreeBytes+2*deltaBytes(batch))
+	if err == nil {
+		err = s.fold(batch)
+	}
+	if err == nil {
+		err = s.removeStale()
+	}
+	first, last := batch[0].meta.Epoch, batch[len(batch)-1].meta.Epoch
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.folding = false
-	if errors.Is(err, errStopped) {
+	s.folding, s.foldErr = false, err
+	switch {
+	case err == nil:
+		s.retry = retry{}
+		s.metrics.folds.WithLabelValues("done").Inc()
+		s.metrics.foldSeconds.Observe(s.opts.Clock().Sub(start).Seconds())
+	case errors.Is(err, errStopped) || errors.Is(err, ErrDiskFull):
 		s.metrics.folds.WithLabelValues("postponed").Inc()
-		return
-	}
-	if err != nil {
-		s.foldErr = fmt.Errorf("fold checkpoints %d to %d: %w", batch[0].meta.Epoch, batch[len(batch)-1].meta.Epoch, err)
-		if s.failed == nil {
-			s.failed = s.foldErr
-		}
+	default:
+		s.retry.failed()
 		s.metrics.folds.WithLabelValues("failed").Inc()
-		return
+		s.opts.Log.Error("checkpoints could not be folded: they are kept as they are, and it is tried again later",
+			zap.Uint64("first", first), zap.Uint64("last", last), zap.Int("checkpoints", s.retry.wait), zap.Error(err))
 	}
-	s.metrics.folds.WithLabelValues("done").Inc()
-	s.metrics.foldSeconds.Observe(s.opts.Clock().Sub(start).Seconds())
 }
 
 // fold writes the newest record of each key in batch, the oldest deltas of the store, to badger in the order of the
-// keys; then the Meta; then it removes the deltas. Interrupted anywhere it can be done again, since until badger
-// has the Meta, the deltas lie over what it holds.
+// keys; then the Meta. Interrupted anywhere it can be done again, since until badger has the Meta, the deltas lie over
+// what it holds.
 func (s *Store) fold(batch []*delta) error {
-	if err := s.at(stepFoldRead); err != nil {
-		return err
-	}
-	o := &overlay{deltas: batch, seed: s.seed}
+	o := &overlay{deltas: batch, seed: s.seed, around: func(scan func() error) error { return s.take(stepFoldScan, scan) }}
 	if err := o.index(func([]byte) bool { return true }, nil); err != nil {
 		return err
 	}
@@ -72,20 +105,36 @@ func (s *Store) fold(batch []*delta) error {
 	if err := s.markFolded(meta); err != nil {
 		return err
 	}
-	b := newBase(s.db)
-	s.mu.Lock()
-	s.folded = meta
-	s.settle(b, len(batch))
-	s.mu.Unlock()
-	for _, d := range batch {
-		if err := s.at(stepFoldRemove); err != nil {
-			return err
+	return s.take(stepFoldPublish, func() error {
+		b := newBase(s.db)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.folded = meta
+		s.settle(b, len(batch))
+		for _, d := range batch {
+			s.stale = append(s.stale, d.path)
 		}
-		if err := os.Remove(d.path); err != nil {
-			return err
+		return nil
+	})
+}
+
+// removeStale removes the files of folded deltas. One that cannot be removed is in nobody's way, and the next fold or Open tries
+// again.
+func (s *Store) removeStale() (err error) {
+	s.mu.Lock()
+	stale := s.stale
+	s.mu.Unlock()
+	var left []string
+	for _, path := range stale {
+		failed := s.take(stepFoldRemove, func() error { return os.Remove(path) })
+		if failed != nil && !errors.Is(failed, os.ErrNotExist) {
+			left, err = append(left, path), failed
 		}
 	}
-	return nil
+	s.mu.Lock()
+	s.stale = left
+	s.mu.Unlock()
+	return err
 }
 
 func (s *Store) foldEntries(o *overlay) error {
@@ -95,8 +144,13 @@ func (s *Store) foldEntries(o *overlay) error {
 		if s.stopping.Load() {
 			return errStopped
 		}
-		r, err := o.read(i)
-		if err != nil {
+		var r record
+		read := func() (err error) { r, err = o.read(i); return err }
+		if i%foldBatchEntries == 0 {
+			if err := s.take(stepFoldRead, read); err != nil {
+				return err
+			}
+		} else if err := read(); err != nil {
 			return err
 		}
 		if err := b.add(r); err != nil {
@@ -108,7 +162,7 @@ func (s *Store) foldEntries(o *overlay) error {
 
 // markFolded writes the Meta after everything else is durable, and makes it durable.
 func (s *Store) markFolded(meta Meta) error {
-	for _, take := range []struct {
+	for _, next := range []struct {
 		step step
 		do   func() error
 	}{
@@ -118,10 +172,7 @@ func (s *Store) markFolded(meta Meta) error {
 		}},
 		{stepFoldSync, s.db.Sync},
 	} {
-		if err := s.at(take.step); err != nil {
-			return err
-		}
-		if err := take.do(); err != nil {
+		if err := s.take(next.step, next.do); err != nil {
 			return err
 		}
 	}
@@ -181,12 +232,10 @@ func (b *foldBatch) commit() error {
 	if b.txn == nil {
 		return nil
 	}
-	if err := b.s.at(stepFoldWrite); err != nil {
-		return err
-	}
-	err := b.txn.Commit()
+	txn := b.txn
 	b.txn = nil
-	return err
+	defer txn.Discard() // nothing, once it is committed
+	return b.s.take(stepFoldWrite, txn.Commit)
 }
 
 func (b *foldBatch) discard() {

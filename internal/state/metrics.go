@@ -6,7 +6,8 @@ import (
 )
 
 type metrics struct {
-	checkpoints *prometheus.CounterVec // by outcome: committed, failed, aborted
+	checkpoints *prometheus.CounterVec // by outcome: committed, failed, aborted, overdue
+	lingering   prometheus.Gauge       // 1: one that was given up has not ended
 	seconds     prometheus.Histogram   // from Begin to durable
 	bytes       prometheus.Counter     // of committed deltas
 	entries     prometheus.Counter     // of committed deltas
@@ -25,6 +26,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		checkpoints: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "recsvc_state_checkpoints_total", Help: "Checkpoints, by outcome.",
 		}, []string{"outcome"}),
+		lingering: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_state_checkpoint_hanging", Help: "1 while the disk holds a step of a checkpoint that was given up.",
+		}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "recsvc_state_checkpoint_seconds", Help: "Time from the cut to a durable checkpoint.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),

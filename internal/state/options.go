@@ -23,9 +23,14 @@ type Options struct {
 	IndexBytes      int64                 // … or take more memory to be found by Get, 20 bytes an entry; 64 MiB
 	MemTableBytes   int64                 // badger's write buffer, of which up to three are in memory; 16 MiB
 	MinFreeBytes    int64                 // Open and Room refuse below it, folding waits; 256 MiB
-	Log             *zap.Logger           // badger's warnings; nil: silent
+	Log             *zap.Logger           // failed folds, badger's warnings; nil: silent
 	Clock           func() time.Time      // measures durations; time.Now
 	Registerer      prometheus.Registerer // nil: counted, not exported
+
+	// Fault is a seam for tests of crashes and broken disks; nil in production. It is called before each of Steps and after it,
+	// on the goroutine that takes the step; a fold may take its steps beside a checkpoint. It may look at the directory, hang or end the process. An error from it is
+	// the step's own: before, the step is not taken; after, it is taken and reported as failed.
+	Fault func(step string, after bool) error
 }
 
 // withDefaults fills the zero fields and names the field that is wrong, if any.
@@ -59,6 +64,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
 	}
 	return o, nil
 }

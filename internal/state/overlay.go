@@ -13,7 +13,8 @@ import (
 type overlay struct {
 	deltas []*delta // ascending
 	seed   maphash.Seed
-	keys   []byte // all keys
+	around func(scan func() error) error // every scan of a delta; nil: nothing
+	keys   []byte                        // all keys
 	refs   []ref
 	buf    []byte
 }
@@ -36,19 +37,25 @@ func (o *overlay) index(wanted func(key []byte) bool, see func(d *delta, r recor
 		if d.index.Load() == nil {
 			indexing = &indexer{seed: o.seed}
 		}
-		err := d.scan(d.file, func(r record, off int64, size int) error {
-			if wanted(r.key) {
-				o.add(r.key, uint16(i), off, size)
-			}
-			if indexing != nil {
-				indexing.add(r.key, off, size)
-			}
-			if see != nil {
-				return see(d, r)
-			}
-			return nil
-		})
-		if err != nil {
+		scan := func() error {
+			return d.scan(d.file, func(r record, off int64, size int) error {
+				if wanted(r.key) {
+					o.add(r.key, uint16(i), off, size)
+				}
+				if indexing != nil {
+					indexing.add(r.key, off, size)
+				}
+				if see != nil {
+					return see(d, r)
+				}
+				return nil
+			})
+		}
+		if o.around != nil {
+			inner := scan
+			scan = func() error { return o.around(inner) }
+		}
+		if err := scan(); err != nil {
 			return err
 		}
 		if indexing != nil {

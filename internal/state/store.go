@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -27,7 +28,7 @@ type Store struct {
 	opts    Options
 	db      *badger.DB
 	metrics *metrics
-	fault   func(step) error // nil outside tests
+	fault   func(step string, after bool) error // Options.Fault
 
 	blocks  sync.Pool      // of *block
 	readers sync.WaitGroup // views; added to under mu
@@ -45,8 +46,9 @@ type Store struct {
 	folded  Meta // the checkpoint up to which badger is whole; Epoch 0: none
 	open    *Checkpoint
 	folding bool
-	failed  error // no more checkpoints, and why
-	foldErr error // why the last fold failed; the next Commit's error
+	retry   retry    // of folds
+	foldErr error    // why the last fold was not made; nil: it was
+	stale   []string // folded deltas that could not be removed
 	closed  bool
 }
 
@@ -60,7 +62,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer), seed: maphash.MakeSeed()}
+	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer), fault: opts.Fault, seed: maphash.MakeSeed()}
 	s.blocks.New = func() any { return newBlock() }
 	if err := claim(dir); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
@@ -214,28 +216,59 @@ func (s *Store) Rollback() error {
 	case n == 0 || n == 1 && s.folded.Epoch == 0:
 		return fmt.Errorf("roll back checkpoint %d: %w", s.latest().Epoch, ErrNoPrevious)
 	}
-	if err := errors.Join(os.Remove(s.deltas[n-1].path), syncDir(s.dir)); err != nil {
+	if err := s.removeLast(); err != nil {
 		return fmt.Errorf("roll back checkpoint %d: %w", s.latest().Epoch, err)
 	}
 	s.pop()
 	return nil
 }
 
-// Room returns ErrDiskFull when less than Options.MinFreeBytes are free. Ask before a cut: a checkpoint that fails for
-// want of space costs a restart.
+// removeLast removes the newest delta, after one of a failed checkpoint that may be left behind it.
+func (s *Store) removeLast() error {
+	last := s.deltas[len(s.deltas)-1]
+	err := os.Remove(filepath.Join(s.dir, deltaName(last.meta.Epoch+1)))
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.Remove(last.path), syncDir(s.dir))
+}
+
+// Room returns ErrDiskFull when less than Options.MinFreeBytes are free.
 func (s *Store) Room() error { return room(s.dir, s.opts.MinFreeBytes) }
 
-// publish makes d the last checkpoint.
-func (s *Store) publish(d *delta) {
+// Ready says why a checkpoint that is begun now could not be committed: ErrBusy, ErrBacklog, ErrDiskFull, ErrClosed; nil when
+// nothing speaks against it. Ask before a cut: what a checkpoint has taken and lost must be put again.
+func (s *Store) Ready() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open = nil
-	s.push(d)
-	s.startFold()
+	err := s.refusal()
+	s.mu.Unlock()
+	if err == nil {
+		err = s.Room()
+	}
+	return err
+}
+
+// refusal says why no checkpoint can begin. Under mu.
+func (s *Store) refusal() error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.open != nil && s.open.given != nil:
+		return fmt.Errorf("%w: the one before was given up (%w) and hangs in the disk", ErrBusy, s.open.given)
+	case s.open != nil:
+		return ErrBusy
+	case len(s.deltas) >= maxDeltas(s.opts):
+		s.startFold()
+		return fmt.Errorf("%w: %d; the last fold: %w", ErrBacklog, len(s.deltas), cmp.Or(s.foldErr, errSlow))
+	}
+	return nil
 }
 
 // Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits (its Puts must have
-// ended), stops folding, and closes. A second Close does nothing.
+// ended), stops folding, and closes. It waits for as long as the disk holds any of these. A second Close does nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -247,16 +280,20 @@ func (s *Store) Close() error {
 	s.gate.Unlock()
 	s.stopping.Store(true)
 	open := s.open
+	committing := open != nil && open.sealed
 	s.mu.Unlock()
 	if open != nil {
-		open.Abort()
+		if !committing {
+			open.giveUp(ErrClosed, "aborted")
+		}
+		<-open.ended
 	}
 	s.readers.Wait()
 	s.folder.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.layers.release()
-	if err := errors.Join(s.foldErr, s.db.Close()); err != nil {
+	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close state in %s: %w", s.dir, err)
 	}
 	return nil

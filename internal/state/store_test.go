@@ -223,12 +223,16 @@ func TestTooLittleSpaceIsRefusedBeforeAnythingIsMapped(t *testing.T) {
 func TestFoldingWaitsForSpace(t *testing.T) {
 	s := openStore(t, t.TempDir(), small())
 	s.opts.MinFreeBytes = 1 << 60
+	if err := s.Ready(); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("ready: %v", err)
+	}
 	if err := s.Room(); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("room: %v", err)
 	}
 	w := newWorld()
 	for range 8 {
 		must(t, w.commit(s))
+		s.folder.Wait()
 	}
 	if len(s.deltas) != 8 {
 		t.Errorf("%d deltas, want all 8", len(s.deltas))
@@ -242,38 +246,43 @@ func TestFoldingWaitsForSpace(t *testing.T) {
 	must(t, verifyStore(s))
 }
 
-func TestALostCheckpointEndsAllCheckpoints(t *testing.T) {
-	for name, lose := range map[string]func(*Checkpoint) error{
-		"aborted": func(c *Checkpoint) error { c.Put([]byte("k"), []byte("v"), dirty.Sum{}); c.Abort(); return nil },
-		"too large": func(c *Checkpoint) error {
+func TestTheCheckpointAfterALostOneTakesItsPlace(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lose func(*Checkpoint) error
+		want error
+	}{
+		"aborted":   {func(c *Checkpoint) error { c.Abort(); return c.Commit(context.Background(), Meta{}) }, ErrAbandoned},
+		"abandoned": {func(c *Checkpoint) error { c.Abandon(); return c.Commit(context.Background(), Meta{}) }, ErrAbandoned},
+		"wrong tables": {func(c *Checkpoint) error {
+			return c.Commit(context.Background(), Meta{Shards: []Shard{{'a', 1, dirty.Sum{}}}})
+		}, nil},
+		"too large": {func(c *Checkpoint) error {
 			c.Put([]byte("k"), make([]byte, MaxValueBytes+1), dirty.Sum{})
 			return c.Commit(context.Background(), Meta{})
-		},
-		"cancelled": func(c *Checkpoint) error {
+		}, ErrTooLarge},
+		"cancelled": {func(c *Checkpoint) error {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
 			return c.Commit(ctx, Meta{})
-		},
+		}, context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, t.TempDir(), small())
 			w := newWorld()
 			must(t, w.commit(s))
-			t.Log(lose(s.Begin()))
-			err := s.Begin().Commit(context.Background(), Meta{})
-			if err == nil {
-				t.Fatal("the next commit succeeds")
+			c := s.Begin()
+			c.Put([]byte("lost"), []byte("v"), dirty.Sum{})
+			if err := tc.lose(c); err == nil || !errors.Is(err, tc.want) && tc.want != nil {
+				t.Errorf("got %v", err)
 			}
-			t.Log(err)
+			<-c.Done()
+			must(t, s.Ready())
 			must(t, verifyStore(s))
+			must(t, w.commit(s))
+			must(t, verifyStore(s))
+			must(t, verifyGet(s, w))
 		})
 	}
-}
-
-func TestAnEmptyCheckpointMayBeGivenUp(t *testing.T) {
-	s := openStore(t, t.TempDir(), small())
-	s.Begin().Abort()
-	must(t, newWorld().commit(s))
 }
 
 func TestMisusedCheckpointsSayWhy(t *testing.T) {
@@ -317,8 +326,8 @@ func TestPutWaitsWhenTheDiskIsBehindAndMemoryStaysBounded(t *testing.T) {
 	opts.QueueBytes = 3 * blockTarget
 	s := openStore(t, t.TempDir(), opts)
 	entered, release := make(chan struct{}, 100), make(chan struct{})
-	s.fault = func(p step) error {
-		if p == stepWrite {
+	s.fault = func(p string, after bool) error {
+		if p == string(stepWrite) && !after {
 			entered <- struct{}{}
 			<-release
 		}
