@@ -226,7 +226,7 @@ func (e fakeEngine) Status() Status {
 		Checkpoint: CheckpointStatus{Epoch: 7, AgeSeconds: 3, Bytes: 100, Seconds: 0.1},
 		Scrub:      ScrubStatus{Running: true, Finished: &now, Result: "ok", Entries: 100, Bytes: 1000, Seconds: 2.5},
 		Memory:     MemoryStatus{BudgetBytes: 2 << 20, Rooms: map[string]int64{"features": 1000}},
-		Disk:       DiskStatus{FreeBytes: 100, NeededBytes: 200, Held: true},
+		Disk:       DiskStatus{FreeBytes: 3 << 20, NeededBytes: 64 << 20, Held: true},
 		Sources: []Source{
 			{Name: "kafka:behaviour", State: "running", Next: "0-1834", Partitions: []Partition{
 				{Applied: 1834, End: 1836, State: PartitionRunning},

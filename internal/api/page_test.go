@@ -18,6 +18,11 @@ func TestThePageReportsAChoiceAndShowsTheListAfterIt(t *testing.T) {
 	page.until(`document.querySelectorAll("#list li").length === 3`)
 	page.until(`document.querySelector("#list .about").textContent.includes("tag39")`)
 	page.until(`document.querySelector("#metrics").textContent.includes("0.7300")`)
+	for _, want := range []string{"Nothing is taken in: 3 MiB of the disk are free, 64 MiB are needed.", "compared with its digests", "kafka:behaviour, partition 1: held, the disk is full."} {
+		if got := page.text("#metrics"); !strings.Contains(got, want) {
+			t.Errorf("the strip lacks %q: %s", want, got)
+		}
+	}
 	if explored := page.text("#list li:nth-child(2) .channels"); !strings.Contains(explored, "explored") {
 		t.Errorf("the explored place is marked %q", explored)
 	}

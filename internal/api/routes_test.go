@@ -42,7 +42,7 @@ func TestReadsHaveTheShapesOfTheContract(t *testing.T) {
 			`"checkpoint":{"epoch":7,"age_seconds":3,"bytes":100,"seconds":0.1},` +
 			`"scrub":{"running":true,"finished":"2026-11-23T12:00:00Z","result":"ok","entries":100,"bytes":1000,"seconds":2.5},` +
 			`"memory_bytes":1048576,"memory":{"budget_bytes":2097152,"rooms":{"features":1000}},` +
-			`"disk":{"free_bytes":100,"needed_bytes":200,"held":true},` +
+			`"disk":{"free_bytes":3145728,"needed_bytes":67108864,"held":true},` +
 			`"counts":{"received":10,"applied":8,"duplicate":1,"late":1,"dead_lettered":0},` +
 			`"models":[{"name":"ctr","version":"ctr@1834","weights":0,"heads":{"click":{"n":10,"positives":4,"auc":0.73,"logloss":null,"normalized_entropy":null,"calibration":null}}}],` +
 			`"version":"test"}`},

@@ -303,10 +303,26 @@ async function refreshStatus() {
   try {
     const status = await call("GET", "/admin/v1/status");
     const state = element("p", bold(status.counts.applied.toLocaleString("en")), " records applied, ", bold(status.lag_seconds.toFixed(1) + " s"), " behind");
-    $("metrics").replaceChildren(state, ...status.models.map((model) => metrics(model, status.models.length > 1)));
+    $("metrics").replaceChildren(state, ...troubles(status), ...status.models.map((model) => metrics(model, status.models.length > 1)));
   } catch {
     $("metrics").replaceChildren();
   }
+}
+
+const mib = (bytes) => Math.floor(bytes / 2 ** 20).toLocaleString("en") + " MiB";
+const mostTroubles = 5;
+
+// troubles are what an operator should know before the figures.
+function troubles({ disk, scrub, sources }) {
+  const list = [];
+  if (disk.held) list.push(`Nothing is taken in: ${mib(disk.free_bytes)} of the disk are free, ${mib(disk.needed_bytes)} are needed.`);
+  if (scrub.result && scrub.result !== "ok") list.push(`The stored state is damaged: ${scrub.result}`);
+  else if (scrub.running) list.push("The stored state is being compared with its digests.");
+  for (const source of sources)
+    for (const p of source.partitions)
+      if (p.state !== "running") list.push(`${source.name}, partition ${p.partition}: ${[p.state, p.reason].filter(Boolean).join(", ")}.`);
+  if (list.length > mostTroubles) list.splice(mostTroubles, Infinity, `And ${list.length - mostTroubles} more: see /admin/v1/status.`);
+  return list.map((text) => element("p", bold(text)));
 }
 
 const measures = [["AUC", "auc"], ["log-loss", "logloss"], ["calibration", "calibration"]];
