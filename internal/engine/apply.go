@@ -4,6 +4,7 @@ import (
 	"recsvc/internal/event"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
+	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 )
 
@@ -36,13 +37,17 @@ func (e *Engine) apply(r *event.Record) error {
 // applyEvent takes a behaviour event. What was captured and predicted for it comes before anything that it changes.
 func (e *Engine) applyEvent(r *event.Record) {
 	ev := r.Event
-	if e.Clock.Late(r) {
+	verdict := e.Clock.Verdict(r)
+	if verdict == ingest.TooLate {
 		e.count(late)
 		return
 	}
 	if e.Dedup.Seen(ev) {
 		e.count(duplicate)
 		return
+	}
+	if verdict == ingest.Late { // to its own tile and join
+		e.tally.delayed++
 	}
 	e.Clock.Observe(r)
 	e.advance()

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -156,15 +158,31 @@ func (e *Engine) flush(n int) {
 		}
 		c.set++
 	}
-	for _, s := range e.sets {
-		sum := s.Digest()
-		c.meta.Digest.Add(sum)
-		c.meta.Entries += s.Count()
+	c.meta.Shards = e.shards()
+	for _, h := range c.meta.Shards {
+		c.meta.Digest.Add(h.Digest)
+		c.meta.Entries += h.Entries
 	}
 	c.done = make(chan error, 1)
 	go func(done chan<- error, ctx context.Context, cp *state.Checkpoint, meta state.Meta) {
 		done <- e.commit(ctx, cp, meta)
 	}(c.done, c.ctx, c.checkpoint, c.meta)
+}
+
+// shards describes every table as of the cut, which is flushed.
+func (e *Engine) shards() (shards []state.Shard) {
+	for _, s := range e.sets {
+		if s.Count() == 0 {
+			continue
+		}
+		i, ok := slices.BinarySearchFunc(shards, s.Prefix(), func(h state.Shard, p byte) int { return cmp.Compare(h.Prefix, p) })
+		if !ok {
+			shards = slices.Insert(shards, i, state.Shard{Prefix: s.Prefix()})
+		}
+		shards[i].Entries += s.Count()
+		shards[i].Digest.Add(s.Digest())
+	}
+	return shards
 }
 
 // commit runs beside the writer. What it returns an error for is in no checkpoint.
@@ -245,6 +263,7 @@ func (e *Engine) stored(took time.Duration) CheckpointStatus {
 	for _, s := range e.sets {
 		s.Stored()
 	}
+	e.joiner.Stored()
 	meta, _ := e.State.Latest()
 	status := CheckpointStatus{
 		Epoch: meta.Epoch, Written: e.opts.Clock(), Bytes: meta.Bytes, Took: took, Entries: meta.Entries,

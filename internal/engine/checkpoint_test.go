@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,8 +63,10 @@ func TestNoCheckpointCoversWhatIsNotDurable(t *testing.T) {
 	}()
 	got := l.stop()
 	close(asked)
-	got.sameAs(t, openRig(t, t.TempDir()).run(l.log))
-	openRig(t, dir).run(l.log).sameAs(t, got)
+	want := openRig(t, t.TempDir()).run(l.log).checkpoint.Digest
+	if again := openRig(t, dir).run(l.log).checkpoint.Digest; got.checkpoint.Digest != want || again != want {
+		t.Errorf("digest %v, after a restart %v, want %v", got.checkpoint.Digest, again, want)
+	}
 }
 
 // Checkpoints are lost at random, some while their entries are encoded, some when they are committed: the one that is written
@@ -72,11 +75,12 @@ func TestLostCheckpointsAreMadeGoodByTheNext(t *testing.T) {
 	log := makeTraffic(17, 3000)
 	want := openRig(t, t.TempDir()).run(log)
 	dir := t.TempDir()
-	failures := 0
+	asked := 0
+	var healed atomic.Bool
 	l := openRig(t, dir, func(o *Options) {
 		o.Interval, o.Timeout = 2*time.Millisecond, time.Hour
 		o.Durable = func(context.Context, event.Cursor) error {
-			if failures++; failures%3 > 0 && failures < 40 {
+			if asked++; asked%3 > 0 && !healed.Load() {
 				return errors.New("not now")
 			}
 			return nil
@@ -94,6 +98,7 @@ func TestLostCheckpointsAreMadeGoodByTheNext(t *testing.T) {
 			}
 		}
 	}
+	healed.Store(true)
 	got := l.stop()
 	got.sameAs(t, want)
 	openRig(t, dir).run(log).sameAs(t, want)

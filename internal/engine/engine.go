@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type Options struct {
 	Timeout time.Duration
 	// Start is where to begin when there is no checkpoint; nil: at the beginning of every partition.
 	Start event.Cursor
+	// MemoryBudget is what the process should need, in bytes: above it users and pending impressions leave memory. They are read
+	// back through the store, for which the parts must have been told of it (features.Options.Cold). 0: no bound.
+	MemoryBudget int64
 	// Durable returns when the log is durable up to a cursor: no checkpoint covers less. nil: it always is.
 	Durable func(ctx context.Context, c event.Cursor) error
 	// Trim lets the log drop what lies before the cursor of the oldest checkpoint kept. nil: nothing to drop.
@@ -84,6 +88,8 @@ type Engine struct {
 	metrics  *metrics
 	cut      cutting
 	due      *time.Timer // of the next checkpoint
+	held     bool        // full: see there
+	room     int64       // bytes for users and pending impressions; see govern
 	published
 
 	// Scratch of the writer.
@@ -159,9 +165,16 @@ func (e *Engine) write(ctx context.Context) error {
 			e.cut.cancel() // the writer has failed
 		}
 	}()
+	govern := time.NewTicker(governEvery)
+	defer govern.Stop()
+	e.govern()
 	for {
+		queue := e.queue
+		if e.full() {
+			queue = nil
+		}
 		select {
-		case b, ok := <-e.queue:
+		case b, ok := <-queue:
 			if !ok {
 				return e.finish()
 			}
@@ -172,6 +185,8 @@ func (e *Engine) write(ctx context.Context) error {
 			command()
 		case <-e.due.C:
 			e.begin(nil)
+		case <-govern.C:
+			e.govern()
 		case err := <-e.cut.written():
 			e.end(err)
 		case <-e.cut.overdue():
@@ -197,11 +212,13 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 	start := e.opts.Clock()
 	for i := range b.Records {
 		r := &b.Records[i]
-		if r.Offset < e.place.Offset(r.Partition) {
+		gap := r.Offset - e.place.Offset(r.Partition)
+		if gap < 0 {
 			continue // a source may hand out again what was applied before
 		}
 		e.at(StepApply, false)
-		if err := e.apply(r); err != nil {
+		e.tally.receive(gap)
+		if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err()); err != nil {
 			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
 		}
 		e.place = e.place.Set(r.Partition, r.Offset+1)

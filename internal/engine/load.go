@@ -17,14 +17,20 @@ func (e *Engine) load() error {
 	}
 	e.progress = newProgress(e.place)
 	if !ok {
+		e.tally.gaps = places(e.place)
 		e.publishTally()
 		return nil
 	}
-	if err := e.State.Load(e.loadEntry); err != nil {
+	if err := e.State.LoadTables(e.Features.ReadsThrough, e.loadEntry); err != nil {
 		return fmt.Errorf("load checkpoint %d: %w", meta.Epoch, err)
 	}
 	if err := e.joiner.EndLoad(); err != nil {
 		return err
+	}
+	for _, h := range meta.Shards {
+		if e.Features.ReadsThrough(h.Prefix) {
+			e.Features.Assume(h.Prefix, h.Digest, h.Entries)
+		}
 	}
 	e.Features.LoadDone()
 	e.seen = *e.tally // the metrics tell of this process alone
@@ -43,7 +49,7 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 	}
 	switch key[0] {
 	case prefixTally:
-		return e.tally.load(value, sum)
+		return e.tally.load(value, sum, e.place)
 	case prefixRestore:
 		return e.restores.load(key, value, sum)
 	case 'c':

@@ -23,6 +23,9 @@ type metrics struct {
 	skew         prometheus.Counter
 	checkpoints  *prometheus.CounterVec // by outcome
 	checkpointAt prometheus.Gauge
+	memory       *prometheus.GaugeVec // by room
+	memoryLive   prometheus.Gauge
+	held         prometheus.Gauge
 }
 
 var (
@@ -66,6 +69,15 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 			Name: "recsvc_engine_checkpoints_total",
 			Help: "Checkpoints by outcome: written, failed, overdue (given up after the timeout), skipped (the disk is nearly full).",
 		}, []string{"outcome"}),
+		memory: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "recsvc_memory_bytes", Help: "Estimated memory in use, by room: users, joins (pending impressions), dedup (ids of events).",
+		}, []string{"room"}),
+		memoryLive: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_memory_live_bytes", Help: "Heap in use when garbage was collected last; what the budget governs.",
+		}),
+		held: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_engine_held", Help: "1 while the writer applies nothing, because memory is full and waits for a checkpoint.",
+		}),
 		checkpointAt: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_engine_checkpoint_time_seconds", Help: "Unix time of the last checkpoint that was written; 0: none since the start.",
 		}),

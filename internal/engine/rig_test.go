@@ -142,7 +142,7 @@ func (r *rig) outcome() outcomeOf {
 		out.heads = append(out.heads, h.Validation().Total())
 		out.days = append(out.days, h.Validation().Days())
 	}
-	if err := out.joined.Check(); err != nil {
+	if err := errors.Join(out.joined.Check(), out.status.RecordsLaw); err != nil {
 		r.t.Error(err)
 	}
 	if err := r.close(); err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,11 +24,15 @@ type Status struct {
 	Delay     time.Duration // from then to its application
 	Pending   int           // impressions that wait for an outcome, an exposure or the end of their window
 
-	Applied, Duplicate, Late, DeadLettered uint64
+	Records, Gaps                          uint64 // of the log up to the cursor; places of it that hold none
+	Applied, Duplicate, Late, DeadLettered uint64 // what became of the records
+	Delayed                                uint64 // of the applied: events before the watermark, within the horizon
 	Served, Skewed                         uint64 // items of served lists captured; of these with another score
 
-	Dedup    int // ids remembered
-	Feedback feedback.Counters
+	Memory     MemoryStatus
+	Dedup      int // ids remembered
+	Feedback   feedback.Counters
+	RecordsLaw error // nil: every place of the log up to the cursor has become something, once
 }
 
 // published is what the writer lets others see.
@@ -58,7 +63,8 @@ func (e *Engine) publishTally() {
 	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]
 	s.Served, s.Skewed = e.tally.served, e.tally.skewed
-	s.Dedup = e.Dedup.Len()
+	s.Records, s.Gaps, s.Delayed = e.tally.received, e.tally.gaps, e.tally.delayed
+	s.Dedup, s.Feedback, s.RecordsLaw = e.Dedup.Len(), e.joiner.Counters(), e.tally.check(e.place)
 }
 
 func (e *Engine) publishDelay(received event.Time, delay time.Duration) {
@@ -73,6 +79,7 @@ func (e *Engine) Status() Status {
 	defer e.mu.Unlock()
 	s := e.status
 	s.Cursor = s.Cursor.Clone()
+	s.Feedback.Heads = slices.Clone(s.Feedback.Heads)
 	return s
 }
 

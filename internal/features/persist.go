@@ -298,6 +298,13 @@ func unversioned(value []byte) ([]byte, error) {
 	return value[1:], nil
 }
 
+// ReadsThrough reports whether a table, by its prefix, need not be loaded, since its entries are read when they are needed.
+// Assume then takes the place of Load.
+func (s *Store) ReadsThrough(prefix byte) bool { return prefix == prefixUser && s.users.cold != nil }
+
+// Assume says that the store has n entries, with that digest, of a table that is not loaded.
+func (s *Store) Assume(prefix byte, digest dirty.Sum, n int64) { s.users.set.Assume(prefix, digest, n) }
+
 // LoadDone derives what is kept in memory only. Users who are cold are assumed in their set by then.
 func (s *Store) LoadDone() {
 	s.users.known = s.users.set.Count()
