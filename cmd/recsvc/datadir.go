@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // marker is the file by which a data directory is known to be recsvc's own.
@@ -31,6 +32,8 @@ func prepareData(dir string) error {
 		return fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc", dir, marker, text)
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("data directory: %w", err)
+	case slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == restoringDir }):
+		return fmt.Errorf("data directory %s holds a restore that was broken off: run recsvc restore again", dir)
 	case len(entries) > 0:
 		return fmt.Errorf("data directory %s is not empty and not recsvc's own: name an empty one", dir)
 	}

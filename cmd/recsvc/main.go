@@ -45,6 +45,7 @@ func commands() []command {
 		{"serve", "[-config FILE] [-listen ADDR] [-data DIR]", "run the server", serve},
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-data DIR] [-append] [-json]", "push event files through the whole engine and report what was learned", replay},
+		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"check", "-config FILE", "validate a configuration", check},
 		{"version", "", "print version, commit and Go version", version},
 	}
