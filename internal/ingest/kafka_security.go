@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"syscall"
 
 	"github.com/IBM/sarama"
 	"github.com/xdg-go/scram"
@@ -70,15 +72,18 @@ func (c *scramClient) Step(challenge string) (string, error) { return c.conversa
 // Done implements sarama.SCRAMClient.
 func (c *scramClient) Done() bool { return c.conversation.Done() }
 
-// explainSecurity says what a refusal at the door probably means: the brokers themselves only hang up.
+// explainSecurity says what a refusal at the door probably means: many brokers only hang up, or wait in silence.
 func (o *KafkaOptions) explainSecurity(err error) error {
-	var bad sarama.PacketDecodingError
+	var garbled sarama.PacketDecodingError
+	var network net.Error
+	hungUp := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+	silent := errors.As(err, &network) && network.Timeout()
 	switch {
-	case errors.Is(err, sarama.ErrSASLAuthenticationFailed):
-		return fmt.Errorf("the brokers do not accept user %q with this password (%s): %w", o.SASL.User, o.SASL.Mechanism, err)
-	case errors.Is(err, sarama.ErrUnsupportedSASLMechanism):
-		return fmt.Errorf("the brokers do not offer %s: %w", o.SASL.Mechanism, err)
-	case o.TLS == nil && (errors.As(err, &bad) || errors.Is(err, io.EOF)):
+	case errors.Is(err, sarama.ErrSASLAuthenticationFailed), o.SASL.Mechanism != "" && hungUp:
+		return fmt.Errorf("%w (do the brokers know user %q with this password, by %s?)", err, o.SASL.User, o.SASL.Mechanism)
+	case o.TLS != nil && (hungUp || silent):
+		return fmt.Errorf("%w (is this a listener for TLS?)", err)
+	case o.TLS == nil && (hungUp || errors.As(err, &garbled)):
 		return fmt.Errorf("%w (is this a listener for TLS or SASL, which are not configured?)", err)
 	}
 	return err
