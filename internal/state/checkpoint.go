@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"recsvc/internal/dirty"
@@ -35,6 +36,8 @@ type Checkpoint struct {
 	given     error // why it was given up
 	result    error // of the goroutine; to be read when ended is closed
 
+	doing atomic.Value // of step: what the goroutine did last
+
 	// The goroutine's own.
 	off     int64
 	index   indexer
@@ -51,6 +54,7 @@ func (s *Store) Begin() *Checkpoint {
 		s: s, began: s.opts.Clock(), index: indexer{seed: s.seed},
 		delta: &delta{path: filepath.Join(s.dir, deltaName(last+1)), previous: last, meta: Meta{Epoch: last + 1}},
 	}
+	c.doing.Store(stepCreate)
 	c.quit, c.ended = make(chan struct{}), make(chan struct{})
 	if c.err = s.refusal(); c.err != nil {
 		close(c.ended)
@@ -148,7 +152,7 @@ func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
 	case <-c.ended:
 	case <-quit:
 	case <-ctx.Done():
-		c.giveUp(ctx.Err(), "overdue")
+		c.giveUp(fmt.Errorf("%w; it was at the step %q", ctx.Err(), c.doing.Load()), "overdue")
 	}
 	return c.outcome()
 }
@@ -230,6 +234,12 @@ func (c *Checkpoint) wrap(err error) error {
 	return fmt.Errorf("checkpoint %d in %s: %w", c.delta.meta.Epoch, c.s.dir, err)
 }
 
+// take does one step, and lets Commit know.
+func (c *Checkpoint) take(p step, do func() error) error {
+	c.doing.Store(p)
+	return c.s.take(p, do)
+}
+
 // run is the goroutine: it writes, commits, and cleans up when that fails.
 func (c *Checkpoint) run() {
 	defer close(c.ended)
@@ -256,7 +266,7 @@ func (c *Checkpoint) run() {
 
 // write writes blocks to the temporary file until Commit. After an error it only gives them back.
 func (c *Checkpoint) write() error {
-	err := c.s.take(stepCreate, c.create)
+	err := c.take(stepCreate, c.create)
 	for {
 		select {
 		case <-c.quit:
@@ -289,7 +299,7 @@ func (c *Checkpoint) create() (err error) {
 
 func (c *Checkpoint) writeEntries(b *block) error {
 	off := c.off
-	if err := c.s.take(stepWrite, func() error { return c.writeBlock(b, blockEntries) }); err != nil {
+	if err := c.take(stepWrite, func() error { return c.writeBlock(b, blockEntries) }); err != nil {
 		return err
 	}
 	return scanBlock(b.buf[blockHeader:], b.records, off+blockHeader, func(r record, off int64, size int) error {
@@ -326,7 +336,7 @@ func (c *Checkpoint) finish() error {
 			return ErrAbandoned
 		default:
 		}
-		if err := c.s.take(next.step, next.do); err != nil && !c.published() {
+		if err := c.take(next.step, next.do); err != nil && !c.published() {
 			return err
 		}
 	}
@@ -375,7 +385,7 @@ func (c *Checkpoint) discard() {
 	if d.file != nil {
 		_ = d.file.Close()
 	}
-	_ = c.s.take(stepDiscard, func() error {
+	_ = c.take(stepDiscard, func() error {
 		if c.renamed {
 			_ = os.Remove(d.path)
 			_ = syncDir(c.s.dir)

@@ -242,7 +242,7 @@ func TestACommitThatHangsIsGivenUpInTimeAndNeverShown(t *testing.T) {
 				entered, release := hangAt(s, p, after)
 				ctx, cancel := context.WithCancel(context.Background())
 				go func() { <-entered; cancel() }()
-				if err := o.commit(ctx, s); !errors.Is(err, context.Canceled) {
+				if err := o.commit(ctx, s); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), string(p)) {
 					t.Fatalf("commit: %v", err)
 				}
 				hanging := s.open

@@ -141,7 +141,7 @@ func (s *Store) foldEntries(o *overlay) error {
 	b := &foldBatch{s: s}
 	defer b.discard()
 	for i := range o.refs {
-		if s.stopping.Load() {
+		if s.life.Err() != nil {
 			return errStopped
 		}
 		var r record

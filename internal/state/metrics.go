@@ -1,6 +1,10 @@
 package state
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -18,6 +22,11 @@ type metrics struct {
 	deltas      prometheus.Gauge   // delta files
 	deltaBytes  prometheus.Gauge   // in delta files
 	indexBytes  prometheus.Gauge   // of memory, to find entries in delta files
+
+	scrubs       *prometheus.CounterVec // by result: ok, damaged, stopped, failed
+	scrubBytes   prometheus.Counter
+	scrubSeconds prometheus.Histogram
+	scrubSuccess prometheus.Gauge // time of the last one that found no damage
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -52,6 +61,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		foldEntries: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_state_fold_entries_total", Help: "Entries and deletions that folds wrote to the database.",
 		}),
+		scrubs: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_scrub_runs_total", Help: "Times that the state on disk was read and checked, by result.",
+		}, []string{"result"}),
+		scrubBytes: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_scrub_bytes_total", Help: "Bytes that scrubs read.",
+		}),
+		scrubSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recsvc_scrub_seconds", Help: "Time that one scrub took, pauses included.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 4, 10),
+		}),
+		scrubSuccess: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_scrub_last_success_timestamp_seconds",
+			Help: "When a scrub last found everything whole, in seconds since 1970; 0: not since the start.",
+		}),
 		deltas: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_state_deltas", Help: "Checkpoints not yet folded into the database; each is an open file.",
 		}),
@@ -61,5 +84,28 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		deltaBytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_state_delta_bytes", Help: "Bytes of checkpoints not yet folded into the database.",
 		}),
+	}
+}
+
+// scrubbed counts one pass.
+func (m *metrics) scrubbed(r ScrubReport, err error, now time.Time) {
+	m.scrubs.WithLabelValues(scrubResult(err)).Inc()
+	m.scrubBytes.Add(float64(r.Bytes))
+	m.scrubSeconds.Observe(r.Took.Seconds())
+	if err == nil {
+		m.scrubSuccess.Set(float64(now.UnixNano()) / 1e9)
+	}
+}
+
+func scrubResult(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrCorrupt) || errors.Is(err, ErrFormat):
+		return "damaged"
+	case errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return "stopped"
+	default:
+		return "failed"
 	}
 }

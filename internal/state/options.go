@@ -24,7 +24,7 @@ type Options struct {
 	MemTableBytes   int64                 // badger's write buffer, of which up to three are in memory; 16 MiB
 	MinFreeBytes    int64                 // Open and Room refuse below it, folding waits; 256 MiB
 	Log             *zap.Logger           // failed folds, badger's warnings; nil: silent
-	Clock           func() time.Time      // measures durations; time.Now
+	Clock           func() time.Time      // measures durations, and dates the last scrub; time.Now
 	Registerer      prometheus.Registerer // nil: counted, not exported
 
 	// Fault is a seam for tests of crashes and broken disks; nil in production. It is called before each of Steps and after it,

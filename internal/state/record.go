@@ -56,10 +56,12 @@ func decodeRecord(b []byte) (record, int, error) {
 
 // check compares the entry with its sum. b is the record's own bytes, from decodeRecord.
 func (r record) check(b []byte) error {
-	if r.value == nil {
-		return nil
-	}
-	if dirty.SumJoined(b[recordHeader:recordHeader+len(r.key)+len(r.value)], len(r.key)) != r.sum {
+	return r.checkJoined(b[recordHeader : recordHeader+len(r.key)+len(r.value)])
+}
+
+// checkJoined compares the entry with its sum. joined is its key and behind it its value.
+func (r record) checkJoined(joined []byte) error {
+	if r.value != nil && dirty.SumJoined(joined, len(r.key)) != r.sum {
 		return fmt.Errorf("entry %x: checksum differs: %w", r.key, ErrCorrupt)
 	}
 	return nil

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -34,7 +35,8 @@ type Store struct {
 	readers sync.WaitGroup // views; added to under mu
 	folder  sync.WaitGroup // the fold in progress; added to under mu
 
-	stopping atomic.Bool // asks the fold to end
+	life context.Context // ends when the store begins to close, and with it folds and scrubs
+	die  context.CancelFunc
 
 	seed      maphash.Seed // of the deltas' indexes
 	filtering sync.Mutex   // held by who makes the filter
@@ -63,6 +65,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: dir, opts: opts, metrics: newMetrics(opts.Registerer), fault: opts.Fault, seed: maphash.MakeSeed()}
+	s.life, s.die = context.WithCancel(context.Background())
 	s.blocks.New = func() any { return newBlock() }
 	if err := claim(dir); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
@@ -267,8 +270,8 @@ func (s *Store) refusal() error {
 	return nil
 }
 
-// Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits (its Puts must have
-// ended), stops folding, and closes. It waits for as long as the disk holds any of these. A second Close does nothing.
+// Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits, stops folding and
+// scrubbing, and closes. It waits for as long as the disk holds any of these. A second Close does nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -278,7 +281,7 @@ func (s *Store) Close() error {
 	s.gate.Lock() // whoever is in Get ends first
 	s.closed = true
 	s.gate.Unlock()
-	s.stopping.Store(true)
+	s.die()
 	open := s.open
 	committing := open != nil && open.sealed
 	s.mu.Unlock()
