@@ -20,14 +20,26 @@ func BenchmarkExposureAndOutcome(b *testing.B) {
 	for _, perSecond := range []int{5, 100} {
 		for _, context := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%d_per_second/context=%v", perSecond, context), func(b *testing.B) {
-				benchmarkPairs(b, perSecond, context)
+				benchmarkPairs(b, perSecond, context, false)
 			})
 		}
 	}
 }
 
-func benchmarkPairs(b *testing.B, perSecond int, context bool) {
+// BenchmarkColdExposureAndOutcome is the same with impressions that leave memory at the next checkpoint, so that each is
+// read back when it is closed, and its list. Checkpoints are not measured; the store is a map.
+func BenchmarkColdExposureAndOutcome(b *testing.B) {
+	for _, perSecond := range []int{5, 100} {
+		b.Run(fmt.Sprintf("%d_per_second", perSecond), func(b *testing.B) { benchmarkPairs(b, perSecond, false, true) })
+	}
+}
+
+func benchmarkPairs(b *testing.B, perSecond int, context, cold bool) {
 	o := two(Correct)
+	disk := newCellar()
+	if cold {
+		o.Cold, o.Bytes = disk, 1
+	}
 	o.Heads[0].Window, o.Heads[1].Window = 30*time.Minute, 30*time.Minute
 	o.LateMemory = 30 * time.Minute // with the rest of its hour less than it takes for the requests to come round
 	j, err := New(o, &discard{})
@@ -60,14 +72,29 @@ func benchmarkPairs(b *testing.B, perSecond int, context bool) {
 		j.Observe(&outcome, j.Match(&outcome), c)
 		j.Advance(now - event.Time(5*time.Second))
 	}
-	for i := range 200_000 {
+	const first, every = 200_000, 2000
+	for i := range first {
 		one(i)
+		if cold && i%every == 0 {
+			disk.begin(j)
+			disk.commit(j)
+		}
 	}
+	reads := j.reads
 	b.ReportAllocs()
-	i := 200_000
+	i := first
 	for b.Loop() {
-		one(i)
+		if one(i); cold && i%every == 0 {
+			b.StopTimer()
+			disk.begin(j)
+			disk.commit(j)
+			b.StartTimer()
+		}
 		i++
 	}
+	if j.Err() != nil {
+		b.Fatal(j.Err())
+	}
+	b.ReportMetric(float64(j.reads-reads)/float64(i-first), "reads/op")
 	b.ReportMetric(float64(j.Pending()), "pending")
 }

@@ -71,7 +71,7 @@ func (c *cellar) lose(j *Joiner) {
 // small makes pages of few hashes, so that there are many.
 func small(r *rig) *rig {
 	r.wide = true
-	r.j.tombs.pageSize = 8
+	r.j.tombs.setPage(8)
 	return r
 }
 

@@ -28,7 +28,7 @@ type Memory struct {
 type sweep struct {
 	imps, lists uint32 // the last slots that were looked at
 	idle        uint32 // steps since something was found
-	base        int64  // hot bytes that were left when the last checkpoint was stored
+	base        int64  // the least hot bytes since a checkpoint was last stored: no less was to be had
 	evicted     int64
 }
 
@@ -95,16 +95,17 @@ func (j *Joiner) Stored() {
 
 // relieve takes something out of memory if there is more than is allowed. It does a bounded amount of work.
 func (j *Joiner) relieve() {
-	if j.cold == nil || j.limit == 0 || j.swept() {
+	if j.cold == nil || j.limit == 0 {
 		return
 	}
 	allowed := j.allowed()
 	for range sweepSteps {
 		if j.hot() <= allowed || j.swept() {
-			return
+			break
 		}
 		j.look()
 	}
+	j.sweep.base = min(j.sweep.base, j.hot())
 }
 
 // swept reports whether everything was looked at since something was last found. Then there is nothing to be found until a

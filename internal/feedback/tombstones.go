@@ -58,10 +58,14 @@ const (
 )
 
 func newTombstones(memory time.Duration, most int) tombstones {
-	return tombstones{
-		known: prints.New(), memory: event.Time(memory), most: most, pageSize: pageSize,
-		perGen: uint32(max(1, most/generationsOfAll/pageSize)),
-	}
+	t := tombstones{known: prints.New(), memory: event.Time(memory), most: most}
+	t.setPage(pageSize)
+	return t
+}
+
+func (t *tombstones) setPage(size int) {
+	t.pageSize = size
+	t.perGen = uint32(max(1, t.most/generationsOfAll/size))
 }
 
 func hourOf(t event.Time) uint32 {
