@@ -42,14 +42,28 @@ type app struct {
 	model     *model.Model
 	letters   *ingest.DeadLetters
 	engine    *engine.Engine
+	scrub     *scrubber
+	disk      *disk
 	weights   weightCount
 
-	closers []func() error // in the order of opening
+	closers []closer // in the order of opening
+}
+
+// closer closes one part.
+type closer struct {
+	part  string
+	close func() error
+}
+
+func (a *app) onClose(part string, close func() error) {
+	a.closers = append(a.closers, closer{part, close})
 }
 
 // openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
 func openApp(c *config.Config, log *zap.Logger) (*app, error) {
 	a := &app{config: c, log: log, registry: prometheus.NewRegistry()}
+	a.scrub = &scrubber{app: a}
+	limitMemory(memoryBudget(c))
 	if err := a.open(); err != nil {
 		return nil, joinClose(err, a)
 	}
@@ -63,6 +77,7 @@ func (a *app) open() (err error) {
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	a.disk = newDisk(c.Data, int64(c.Limits.FreeBytes), a.log, a.registry)
 	a.validator, err = ingest.NewValidator(ingest.ValidatorOptions{
 		Horizon: c.Horizon, MaxFuture: c.MaxFuture, ItemlessTypes: c.ItemlessTypes,
 	})
@@ -76,7 +91,7 @@ func (a *app) open() (err error) {
 	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.snapshots.Close)
+	a.onClose("snapshots", a.snapshots.Close)
 	if err := a.openEngine(); err != nil {
 		return err
 	}
@@ -110,7 +125,7 @@ func (a *app) openLog() (err error) {
 	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.wal.Close)
+	a.onClose("log", a.wal.Close)
 	if cut := a.wal.Repaired(); cut.Bytes > 0 {
 		a.log.Warn("the log ended in a record that was never acknowledged; it was cut", zap.Any("cut", cut))
 	}
@@ -128,82 +143,68 @@ func (a *app) openKafka() error {
 	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, producer.Close)
+	a.onClose("kafka producer", producer.Close)
 	a.kafka, err = ingest.NewKafkaSource(opts)
 	a.sink, a.source = producer, a.kafka
 	return err
 }
 
-// openEngine loads the state. One that was made under other definitions is made anew from the log, where the log still
-// has everything.
-func (a *app) openEngine() error {
-	err := a.tryEngine()
-	if errors.Is(err, state.ErrCorrupt) && a.state != nil {
-		a.log.Error("the last checkpoint is damaged: going back to the one before, and on from the log", zap.Error(err))
-		if back := a.state.Rollback(); back != nil {
-			return fmt.Errorf("%w; and there is no checkpoint before it to go back to (%w): move %s away to learn anew from the log",
-				err, back, a.stateDir())
-		}
-		if err := a.closeLast(); err != nil {
-			return err
-		}
-		err = a.tryEngine()
-	}
-	if !errors.Is(err, engine.ErrDefinitions) {
-		return err
-	}
-	if a.wal == nil || a.wal.First() > 0 {
-		return fmt.Errorf("%w; the log no longer holds everything, so that it cannot be made anew: go back to the former "+
-			"configuration, or move %s away to begin with what the log still has", err, a.stateDir())
-	}
-	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()))
-	if err := errors.Join(a.closeLast(), os.RemoveAll(a.stateDir())); err != nil {
-		return err
-	}
-	return a.tryEngine()
-}
-
 func (a *app) stateDir() string { return filepath.Join(a.config.Data, "state") }
 
+// tryEngine opens the state and loads it into new rooms.
 func (a *app) tryEngine() (err error) {
 	c := a.config
-	var parts engine.Parts
-	if parts.Features, err = newFeatures(c); err != nil {
-		return err
-	}
-	if parts.Model, err = newModel(c); err != nil {
-		return err
-	}
-	if parts.Clock, err = ingest.NewClock(clockOptions(c)); err != nil {
-		return err
-	}
-	if parts.Dedup, err = ingest.NewDedup(ingest.DedupOptions{Horizon: c.Horizon}); err != nil {
-		return err
-	}
-	if parts.Letters, err = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: c.Limits.DeadLetters}); err != nil {
-		return err
-	}
 	a.learning = prometheus.NewRegistry()
-	if parts.State, err = state.Open(a.stateDir(), state.Options{
+	if a.state, err = state.Open(a.stateDir(), state.Options{
 		MinFreeBytes: int64(c.Limits.FreeBytes), Log: a.log, Registerer: a.learning,
 	}); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, parts.State.Close)
-	a.state = parts.State
+	a.onClose("state", a.state.Close)
+	parts, err := newParts(c, a.state, a.learning)
+	if err != nil {
+		return err
+	}
+	if a.engine, err = engine.Open(parts, a.engineOptions()); err != nil {
+		return err
+	}
+	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters
+	return errors.Join(
+		a.learning.Register(engine.NewModelCollector(a.model)), a.learning.Register(engine.NewLawCollector(a.engine)))
+}
+
+// newParts builds the rooms that the engine drives, empty.
+func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (parts engine.Parts, err error) {
+	parts.State = store
+	if parts.Features, err = newFeatures(c, store); err != nil {
+		return parts, err
+	}
+	if parts.Model, err = newModel(c); err != nil {
+		return parts, err
+	}
+	if parts.Clock, err = ingest.NewClock(clockOptions(c)); err != nil {
+		return parts, err
+	}
+	if parts.Dedup, err = ingest.NewDedup(ingest.DedupOptions{Horizon: c.Horizon, MaxIDs: c.Memory.DedupIDs}); err != nil {
+		return parts, err
+	}
+	parts.Letters, err = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: c.Limits.DeadLetters, Registerer: reg})
+	return parts, err
+}
+
+func (a *app) engineOptions() engine.Options {
+	c := a.config
 	opts := engine.Options{
-		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, Durable: a.sink.Wait,
+		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
+		Timeout: c.Checkpoint.Timeout, MemoryBudget: memoryBudget(c), Durable: a.sink.Wait,
 		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
 	}
+	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs
 	if a.wal != nil {
 		opts.Start = event.Cursor{{Offset: a.wal.First()}}
 		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(c.Offset(0)) }
 	}
-	if a.engine, err = engine.Open(parts, opts); err != nil {
-		return err
-	}
-	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters
-	return a.learning.Register(engine.NewModelCollector(a.model))
+	return opts
 }
 
 // definitionsHash identifies what the state depends on beside the log.
@@ -225,8 +226,10 @@ func definitionsHash(c *config.Config) [32]byte {
 // closeLast closes what was opened last.
 func (a *app) closeLast() error {
 	n := len(a.closers) - 1
-	err := a.closers[n]()
+	c, start := a.closers[n], time.Now()
 	a.closers = a.closers[:n]
+	err := c.close()
+	a.log.Info("closed", zap.String("part", c.part), zap.Duration("took", time.Since(start)), zap.Error(err))
 	return err
 }
 

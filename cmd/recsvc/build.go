@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"recsvc/internal/config"
+	"recsvc/internal/dirty"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
@@ -14,9 +15,12 @@ import (
 	"recsvc/internal/rank"
 )
 
-// newFeatures compiles the declared features; a wrong one is reported at its place in the file.
-func newFeatures(c *config.Config) (*features.Store, error) {
-	s, err := features.New(definitions(c), featureOptions(c))
+// newFeatures compiles the declared features; a wrong one is reported at its place in the file. Users that memory has no
+// room for are read from cold.
+func newFeatures(c *config.Config, cold dirty.Reader) (*features.Store, error) {
+	opts := featureOptions(c)
+	opts.Cold = cold
+	s, err := features.New(definitions(c), opts)
 	var wrong *features.DefinitionError
 	if errors.As(err, &wrong) {
 		return nil, c.Errorf(fmt.Sprintf("features[%d].%s", wrong.Index, wrong.Key), "feature %q: %s", wrong.Name, wrong.Msg)

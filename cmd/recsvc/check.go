@@ -61,7 +61,7 @@ func checkRooms(c *config.Config) error {
 	if len(c.Models) != 1 {
 		return c.Errorf("models", "declare exactly one model: %d are declared", len(c.Models))
 	}
-	store, err := newFeatures(c)
+	store, err := newFeatures(c, nil)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ func (a *app) kafkaOptions() (ingest.KafkaOptions, error) {
 		StuckAfter:     c.StuckAfter,
 		MaxRecordBytes: int(a.config.Limits.RecordBytes), DeadLetterTopic: c.DeadLetterTopic,
 		Accept: a.validator.Stream, Partitions: func(all []int32) { a.engine.Expect(all) },
+		Hold:    a.disk.full,
 		Metrics: a.metrics, Logger: a.log, Registerer: a.registry,
 	}, nil
 }

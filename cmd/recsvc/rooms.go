@@ -43,6 +43,9 @@ func (e *engineRoom) Ready() error {
 			return err
 		}
 	}
+	if err := e.scrub.ready(); err != nil {
+		return err
+	}
 	lag := e.lag()
 	if lag == 0 {
 		return nil
@@ -72,40 +75,6 @@ func (e *engineRoom) Checkpoint(ctx context.Context) (api.CheckpointStatus, erro
 		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
 	return checkpointStatus(s), err
-}
-
-func checkpointStatus(s engine.CheckpointStatus) api.CheckpointStatus {
-	return api.CheckpointStatus{
-		Epoch: s.Epoch, AgeSeconds: time.Since(s.Written).Seconds(), Bytes: s.Bytes, Seconds: s.Took.Seconds(),
-	}
-}
-
-// Status implements api.Engine.
-func (e *engineRoom) Status() api.Status {
-	s := e.engine.Status()
-	out := api.Status{
-		Cursor: s.Cursor.String(), LagRecords: e.lag(), LagSeconds: e.behind(s).Seconds(), MemoryBytes: residentMemory(),
-		Version: release, Models: []api.ModelStatus{e.modelStatus()},
-		Counts: api.Counts{
-			Applied: int64(s.Applied), Duplicate: int64(s.Duplicate), Late: int64(s.Late), DeadLettered: int64(s.DeadLettered),
-		},
-	}
-	out.Counts.Received = out.Counts.Applied + out.Counts.Duplicate + out.Counts.Late + out.Counts.DeadLettered
-	if s.Watermark != 0 {
-		out.Watermark = &s.Watermark
-	}
-	if c, ok := e.engine.LastCheckpoint(); ok {
-		out.Checkpoint = checkpointStatus(c)
-	}
-	source := api.Source{Name: "embedded", State: "running", Next: s.Cursor.String()}
-	if e.kafka != nil {
-		source.Name = "kafka:" + e.config.Kafka.Topic
-		if k := e.kafka.Status(); k.Err != nil {
-			source.State = k.Err.Error()
-		}
-	}
-	out.Sources = []api.Source{source}
-	return out
 }
 
 func (a *app) modelVersion() string { return modelAt(a.model, a.engine.Applied()) }

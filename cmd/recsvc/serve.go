@@ -137,6 +137,7 @@ func apiKeys(c *config.Config) ([]api.Key, error) {
 func (s *server) run(ctx context.Context, ready func(ctx context.Context, url string) error) (err error) {
 	defer func() { err = joinClose(err, s.app) }()
 	url := "http://" + s.listener.Addr().String()
+	var stopping time.Time // when the last request was answered
 	writing, stopWriter := context.WithCancel(context.Background())
 	defer stopWriter()
 	g, ctx := errgroup.WithContext(ctx)
@@ -148,15 +149,20 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 		if err == nil && ctx.Err() == nil {
 			err = errors.New("the log ended")
 		}
+		if writing.Err() != nil {
+			s.log.Info("writer stopped, last checkpoint written", zap.Duration("took", time.Since(stopping)), zap.Error(err))
+		}
 		return err
 	})
 	g.Go(func() error {
 		defer stopWriter()
 		start := time.Now()
 		err := s.api.Serve(ctx, s.listener)
-		s.log.Info("http stopped", zap.Duration("after", time.Since(start)))
+		stopping = time.Now()
+		s.log.Info("requests drained", zap.Duration("served", stopping.Sub(start)))
 		return err
 	})
+	g.Go(func() error { return s.scrub.run(ctx) })
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {
 			return nil // stopped before
