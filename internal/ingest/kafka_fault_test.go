@@ -79,11 +79,8 @@ func TestKafkaSourceDeliversOnceWhateverTheBrokerAnswers(t *testing.T) {
 		fail func(kmsg.Request) (kmsg.Response, error, bool)
 	}{
 		{"a fetch is cut off", kmsg.Fetch, cutOff},
-		{"a heartbeat asks to join again", kmsg.Heartbeat, answer(func(r *kmsg.HeartbeatResponse) { r.ErrorCode = kerr.RebalanceInProgress.Code })},
-		{"a heartbeat does not know the member", kmsg.Heartbeat, answer(func(r *kmsg.HeartbeatResponse) { r.ErrorCode = kerr.UnknownMemberID.Code })},
 		{"joining is cut off", kmsg.JoinGroup, cutOff},
 		{"committing the hint fails", kmsg.OffsetCommit, cutOff},
-		{"the coordinator is gone", kmsg.FindCoordinator, answer(func(r *kmsg.FindCoordinatorResponse) { r.ErrorCode = kerr.CoordinatorNotAvailable.Code })},
 		{"the offsets cannot be listed", kmsg.ListOffsets, cutOff},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -205,7 +205,9 @@ func (o *KafkaOptions) sourceConfig() *sarama.Config {
 	c.Consumer.Group.Heartbeat.Interval = 2 * time.Second
 	c.Consumer.Group.Rebalance.Timeout = o.Rebalance
 	c.Net.ReadTimeout = o.Timeout + o.Rebalance // joining a group may take as long as a rebalance
-	c.Consumer.Retry.Max = 5                    // then the session ends and everything is looked up anew
+	c.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond
+	c.Consumer.Retry.Backoff = 250 * time.Millisecond // a leader that has moved is found so fast
+	c.Consumer.Retry.Max = 8                          // then the session ends and everything is looked up anew
 	return c
 }
 
