@@ -14,6 +14,8 @@ var (
 	ErrAhead = errors.New("place lies behind the end of the log")
 	// ErrTooLarge reports a payload of more than MaxRecordBytes.
 	ErrTooLarge = errors.New("record too large")
+	// ErrFull reports a disk without room for the log. It passes when there is room.
+	ErrFull = errors.New("the disk is full")
 	// ErrInUse reports a directory that another log has open, in this process or another.
 	ErrInUse = errors.New("log is in use")
 	// ErrCorrupt reports bytes that are not what was written. Every *CorruptError is one.

@@ -5,102 +5,153 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-// session is a short life of a log: it opens, appends, rotates, trims, verifies and closes, up to the first
-// error. It returns what was appended, by place, and the place below which all was acknowledged.
-func session(dir string, files FS, rng *rand.Rand) (appended map[int64][]byte, acknowledged int64, err error) {
-	appended = map[int64][]byte{}
+// history is what the lives of a log were told.
+type history struct {
+	appended     map[int64][]byte // by place
+	acknowledged int64            // all below was
+	trimmed      int64            // retention was allowed to remove what lies below
+}
+
+func newHistory() *history { return &history{appended: map[int64][]byte{}} }
+
+// session is a short life of a log: it opens, appends, rotates, trims, verifies and closes, up to the first error.
+func (h *history) session(dir string, files FS, rng *rand.Rand) (err error) {
 	ctx := context.Background()
-	l, err := Open(dir, Options{FS: files, SegmentBytes: 3000, RetainBytes: 9000})
+	l, err := Open(dir, Options{FS: files, SegmentBytes: 3000, RetainBytes: 9000, RetryDelay: time.Nanosecond})
 	if err != nil {
-		return appended, 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if l.Next() < h.acknowledged {
+		return fmt.Errorf("the log ends at %d, %d records were acknowledged", l.Next(), h.acknowledged)
+	}
+	maps.DeleteFunc(h.appended, func(seq int64, _ []byte) bool { return seq >= l.Next() }) // lost before they were acknowledged
+	h.acknowledged = l.Next()                                                              // Open says so
 	for range 12 {
 		batch, next := somePayloads(rng, 1+rng.IntN(8), 900), l.Next()
 		for i, p := range batch {
-			appended[next+int64(i)] = p
+			h.appended[next+int64(i)] = p
 		}
 		first, err := l.Append(ctx, batch)
 		if err != nil {
-			return appended, acknowledged, err
+			return err
 		}
 		if first != next {
-			return appended, acknowledged, fmt.Errorf("first = %d, want %d", first, next)
+			return fmt.Errorf("first = %d, want %d", first, next)
 		}
 		if rng.IntN(3) == 0 {
 			continue
 		}
 		end := first + int64(len(batch))
 		if err := l.Wait(ctx, end); err != nil {
-			return appended, acknowledged, err
+			return err
 		}
-		acknowledged = end
-		if err := l.TrimBefore(end / 2); err != nil {
-			return appended, acknowledged, err
+		h.acknowledged = end
+		h.trimmed = end / 2
+		if err := l.TrimBefore(h.trimmed); err != nil {
+			return err
 		}
 	}
 	_, err = l.Verify(ctx, VerifyOptions{})
-	return appended, acknowledged, err
+	return err
 }
 
 // holds checks that the log on files has every acknowledged record that retention left, and nothing that was
 // not appended.
-func holds(t *testing.T, dir string, files FS, appended map[int64][]byte, acknowledged int64) {
+func (h *history) holds(t *testing.T, dir string, files FS) {
 	t.Helper()
 	l, err := Open(dir, Options{FS: files})
 	if err != nil {
 		t.Fatalf("open again: %v", err)
 	}
 	defer l.Close()
-	if l.Next() < acknowledged || l.First() > acknowledged/2 {
-		t.Fatalf("log holds records %d to %d, %d were acknowledged", l.First(), l.Next(), acknowledged)
+	if l.Next() < h.acknowledged || l.First() > h.trimmed {
+		t.Fatalf("log holds records %d to %d, %d were acknowledged, %d trimmed", l.First(), l.Next(), h.acknowledged, h.trimmed)
 	}
 	got, err := readAll(t.Context(), l, l.First())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range got {
-		if want, ok := appended[l.First()+int64(i)]; !ok || !bytes.Equal(p, want) {
+		if want, ok := h.appended[l.First()+int64(i)]; !ok || !bytes.Equal(p, want) {
 			t.Fatalf("record %d is not what was appended", l.First()+int64(i))
 		}
 	}
 }
 
-// One after the other, every operation on the file system fails once.
+// tear leaves on the disk what a crash in the middle of a write does.
+func (m *memFS) tear() {
+	var last string
+	for name := range m.names {
+		if strings.HasSuffix(name, segmentSuffix) {
+			last = max(last, name)
+		}
+	}
+	if last == "" {
+		return
+	}
+	d := m.names[last]
+	size := len(d.data)
+	d.data = append(d.data, "the first bytes of a record"...)
+	d.touch(size, len(d.data))
+}
+
+// One after the other, every operation on the file system fails once, and the disk is well again. Then the log is opened
+// anew, with a torn end into the bargain, goes on, and at last the power fails: what a sync was told to have written must be
+// there, though an earlier one had failed.
 func TestNoSingleFailureLosesAnAcknowledgedRecord(t *testing.T) {
-	for n := int64(1); ; n++ {
-		files := newMemFS()
-		var ops atomic.Int64
-		var failed atomic.Value
-		files.fault = func(op, path string) error {
-			if ops.Add(1) != n {
-				return nil
+	for _, fault := range []error{errFault, syscall.ENOSPC, shortWrite{1, syscall.EIO}} {
+		t.Run(fault.Error(), func(t *testing.T) {
+			survived := 0
+			for n := int64(1); ; n++ {
+				files, h := newMemFS(), newHistory()
+				var ops atomic.Int64
+				var failed atomic.Value
+				files.fault = func(op, path string) error {
+					if ops.Add(1) != n {
+						return nil
+					}
+					failed.Store(op + " " + path)
+					return fault
+				}
+				dir, rng := t.TempDir(), rand.New(rand.NewPCG(9, uint64(n)))
+				for life := range 4 {
+					before := failed.Load()
+					err := h.session(dir, files, rng)
+					if now := failed.Load(); (before != nil || now == nil) && err != nil {
+						t.Fatalf("life %d, operation %d, %v: %v", life, n, now, err)
+					} else if now != nil && before == nil && err == nil {
+						survived++ // the log waited until there was room
+					} else if err != nil && !errors.Is(err, fault) {
+						t.Fatalf("operation %d, %v, failed and the session returned %v", n, now, err)
+					}
+					h.holds(t, dir, files.powerLoss(rng))
+					files.tear()
+				}
+				files.fault = nil
+				h.holds(t, dir, files)
+				h.holds(t, dir, files.powerLoss(rng))
+				if failed.Load() == nil {
+					if n < 200 {
+						t.Fatalf("only %d operations: the session does too little", n)
+					}
+					break
+				}
 			}
-			failed.Store(op + " " + path)
-			return errFault
-		}
-		dir := t.TempDir()
-		appended, acknowledged, err := session(dir, files, rand.New(rand.NewPCG(9, 10)))
-		if failed.Load() == nil {
-			if err != nil {
-				t.Fatalf("without a fault: %v", err)
+			if waits := errors.Is(fault, syscall.ENOSPC); (survived > 0) != waits {
+				t.Errorf("%d failures went unnoticed", survived)
 			}
-			if n < 50 {
-				t.Fatalf("only %d operations: the session does too little", n)
-			}
-			return
-		}
-		if !errors.Is(err, errFault) {
-			t.Fatalf("operation %d, %v, failed and the session returned %v", n, failed.Load(), err)
-		}
-		files.fault = nil
-		holds(t, dir, files, appended, acknowledged)
+		})
 	}
 }
 
@@ -126,12 +177,12 @@ func TestPowerLossKeepsWhatWasAcknowledged(t *testing.T) {
 					return errFault
 				}
 			}
-			dir := t.TempDir()
-			appended, acknowledged, err := session(dir, files, rand.New(rand.NewPCG(seed, 11)))
+			dir, h := t.TempDir(), newHistory()
+			err := h.session(dir, files, rand.New(rand.NewPCG(seed, 11)))
 			done = err == nil
 			image := files.powerLoss(rng)
 			torn += image.torn
-			holds(t, dir, image, appended, acknowledged)
+			h.holds(t, dir, image)
 		}
 	}
 	if torn == 0 {
@@ -253,10 +304,10 @@ func TestPowerLossDuringASlowSyncKeepsAPrefix(t *testing.T) {
 			}
 			return nil
 		}
-		appended := map[int64][]byte{0: []byte("durable")}
+		h := &history{appended: map[int64][]byte{0: []byte("durable")}, acknowledged: 1}
 		for i := range int64(6) {
-			appended[1+i] = bytes.Repeat([]byte{byte('a' + i)}, 2000)
-			if _, err := l.Append(t.Context(), [][]byte{appended[1+i]}); err != nil {
+			h.appended[1+i] = bytes.Repeat([]byte{byte('a' + i)}, 2000)
+			if _, err := l.Append(t.Context(), [][]byte{h.appended[1+i]}); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -268,7 +319,258 @@ func TestPowerLossDuringASlowSyncKeepsAPrefix(t *testing.T) {
 		close(finish)
 		mustClose(t, l) // lets the directory go
 		for _, image := range images {
-			holds(t, dir, image, appended, 1)
+			h.holds(t, dir, image)
+		}
+	})
+}
+
+// With a disk that is full after any number of bytes of a write, nobody is told that his records are durable, new ones are
+// refused at once, and when there is room everything goes on.
+func TestTheLogWaitsForRoomOnAFullDisk(t *testing.T) {
+	group := [][]byte{[]byte("three"), nil, []byte("five")}
+	size := 3*frameHeaderBytes + 9
+	for n := range size {
+		synctest.Test(t, func(t *testing.T) {
+			dir, files := t.TempDir(), newMemFS()
+			l := mustOpen(t, dir, Options{FS: files})
+			mustAppend(t, l, []byte("zero"), []byte("one"), []byte("two"))
+			var full atomic.Bool
+			full.Store(true)
+			files.fault = func(op, _ string) error {
+				if full.Load() && op == "write" {
+					return shortWrite{n, syscall.ENOSPC}
+				}
+				return nil
+			}
+			if _, err := l.Append(t.Context(), group); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- l.Wait(context.Background(), 6) }()
+			synctest.Wait()
+			if _, err := l.Append(t.Context(), [][]byte{[]byte("refused")}); !errors.Is(err, ErrFull) {
+				t.Fatalf("Append to a full disk = %v", err)
+			}
+			if !errors.Is(l.Full(), ErrFull) || l.Err() != nil || l.Durable() != 3 || len(done) != 0 {
+				t.Fatalf("full %v, failed %v, %d records durable", l.Full(), l.Err(), l.Durable())
+			}
+			samePayloads(t, mustReadTo(t, l, 3), [][]byte{[]byte("zero"), []byte("one"), []byte("two")})
+			crashed := files.powerLoss(rand.New(rand.NewPCG(uint64(n), 1)))
+
+			full.Store(false)
+			time.Sleep(time.Second)
+			if err := <-done; err != nil || l.Full() != nil {
+				t.Fatalf("with room again: %v, %v", err, l.Full())
+			}
+			if first := mustAppend(t, l, []byte("six")); first != 6 {
+				t.Fatalf("the next record is %d", first)
+			}
+			all := append([][]byte{[]byte("zero"), []byte("one"), []byte("two")}, append(group, []byte("six"))...)
+			samePayloads(t, mustRead(t, l, 0), all)
+			mustClose(t, l)
+
+			crashed.fault = nil
+			l = mustOpen(t, dir, Options{FS: crashed})
+			if l.Next() < 3 || l.Next() > 6 {
+				t.Fatalf("after a crash %d records are there", l.Next())
+			}
+			samePayloads(t, mustRead(t, l, 0), all[:l.Next()])
+			mustClose(t, l)
+		})
+	}
+}
+
+func TestCloseDoesNotWaitForRoom(t *testing.T) {
+	for name, room := range map[string]bool{"there is none": false, "there is some by now": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				files, dir := newMemFS(), t.TempDir()
+				l := mustOpen(t, dir, Options{FS: files, RetryDelay: time.Hour})
+				var full atomic.Bool
+				full.Store(true)
+				files.fault = func(op, _ string) error {
+					if full.Load() && op == "write" {
+						return syscall.ENOSPC
+					}
+					return nil
+				}
+				if _, err := l.Append(t.Context(), [][]byte{[]byte("late")}); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				full.Store(!room)
+				err := l.Close()
+				files.fault = nil
+				again := mustOpen(t, dir, Options{FS: files})
+				if (err == nil) != room || (again.Next() == 1) != room {
+					t.Errorf("Close = %v, %d records are there", err, again.Next())
+				}
+				mustClose(t, again)
+			})
+		})
+	}
+}
+
+// A write that breaks off after any number of bytes for another reason ends the log, and opening it anew finds whole records.
+func TestABrokenOffWriteLeavesWholeRecords(t *testing.T) {
+	group := [][]byte{[]byte("one"), nil, []byte("three")}
+	for n := range 3*frameHeaderBytes + 9 {
+		dir, files := t.TempDir(), newMemFS()
+		l := mustOpen(t, dir, Options{FS: files})
+		mustAppend(t, l, []byte("zero"))
+		files.fault = func(op, _ string) error {
+			if op == "write" {
+				return shortWrite{n, syscall.EIO}
+			}
+			return nil
+		}
+		if _, err := l.Append(t.Context(), group); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Wait(t.Context(), 4); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Wait = %v", err)
+		}
+		if _, err := l.Append(t.Context(), group); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "opened anew") {
+			t.Fatalf("Append to a failed log = %v", err)
+		}
+		if err := l.Close(); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Close = %v", err)
+		}
+		files.fault = nil
+		l = mustOpen(t, dir, Options{FS: files})
+		samePayloads(t, mustRead(t, l, 0), append([][]byte{[]byte("zero")}, group...)[:l.Next()])
+		if whole := int64(1 + n/(frameHeaderBytes+4)); l.Next() > whole+1 || n < frameHeaderBytes+3 && l.Next() != 1 {
+			t.Fatalf("%d bytes reached the file, and %d records are there", n, l.Next())
+		}
+		mustClose(t, l)
+	}
+}
+
+// After a failed sync the kernel takes the lost pages for clean. A process that opens the log anew reads them from the page
+// cache and may be told by the next sync that all is well.
+func TestWhatAFailedSyncLostIsWrittenAgain(t *testing.T) {
+	dir, files := t.TempDir(), newMemFS()
+	l := mustOpen(t, dir, Options{FS: files})
+	mustAppend(t, l, []byte("durable"))
+	var syncs atomic.Int64
+	files.fault = func(op, _ string) error {
+		if op == "sync" && syncs.Add(1) == 1 {
+			return errFault
+		}
+		return nil
+	}
+	first, err := l.Append(t.Context(), [][]byte{bytes.Repeat([]byte("lost"), 5000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Wait(t.Context(), first+1); !errors.Is(err, errFault) {
+		t.Fatalf("Wait = %v", err)
+	}
+	if err := l.Close(); !errors.Is(err, errFault) {
+		t.Fatalf("Close = %v", err)
+	}
+	l = mustOpen(t, dir, Options{FS: files})
+	if l.Durable() != 2 {
+		t.Fatalf("%d records are said to be durable", l.Durable())
+	}
+	mustClose(t, l)
+	l = mustOpen(t, dir, Options{FS: files.powerLoss(rand.New(rand.NewPCG(1, 2)))})
+	if got := mustRead(t, l, 0); len(got) != 2 {
+		t.Errorf("%d records survived the loss of power", len(got))
+	}
+	mustClose(t, l)
+}
+
+// The directory's sync after a new segment fails. A process that opens the log anew finds the segment and writes to it: it
+// must not be gone after a loss of power.
+func TestOpenMakesTheNamesDurable(t *testing.T) {
+	dir, files, h := t.TempDir(), newMemFS(), newHistory()
+	l := mustOpen(t, dir, Options{FS: files, SegmentBytes: 1})
+	mustAppend(t, l, []byte("first"))
+	files.fault = func(op, _ string) error {
+		if op == "syncdir" {
+			return errFault
+		}
+		return nil
+	}
+	if _, err := l.Append(t.Context(), [][]byte{[]byte("second")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); !errors.Is(err, errFault) {
+		t.Fatalf("Close = %v", err)
+	}
+	files.fault = nil
+	l = mustOpen(t, dir, Options{FS: files})
+	if seq := mustAppend(t, l, []byte("again")); seq != 1 {
+		t.Fatalf("record %d", seq)
+	}
+	mustClose(t, l)
+	h.appended[0], h.appended[1], h.acknowledged = []byte("first"), []byte("again"), 2
+	for seed := range uint64(20) {
+		h.holds(t, dir, files.powerLoss(rand.New(rand.NewPCG(seed, 3))))
+	}
+}
+
+// The sync after the removal of a segment fails. No later removal may reach the disk before it does.
+func TestRemovalsReachTheDiskInTheirOrder(t *testing.T) {
+	dir, files, h := t.TempDir(), newMemFS(), newHistory()
+	l := mustOpen(t, dir, Options{FS: files, SegmentBytes: 1, RetainBytes: 1})
+	for seq := range int64(6) {
+		h.appended[seq] = []byte("abc")
+		mustAppend(t, l, h.appended[seq])
+	}
+	h.acknowledged, h.trimmed = 6, 5
+	failures := 2
+	var images []*memFS
+	files.fault = func(op, _ string) error {
+		for seed := range uint64(10) {
+			images = append(images, files.powerLoss(rand.New(rand.NewPCG(seed, 4))))
+		}
+		if op == "syncdir" && failures > 0 {
+			failures--
+			return errFault
+		}
+		return nil
+	}
+	for range 2 {
+		if err := l.TrimBefore(5); !errors.Is(err, errFault) {
+			t.Fatalf("TrimBefore = %v", err)
+		}
+	}
+	if err := l.TrimBefore(5); err != nil || l.First() != 5 {
+		t.Fatalf("TrimBefore = %v, first %d", err, l.First())
+	}
+	files.fault = nil
+	mustClose(t, l)
+	for _, image := range images {
+		h.holds(t, dir, image)
+	}
+}
+
+func TestASyncThatFindsNoRoomIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files, finish := newMemFS(), make(chan struct{})
+		l := mustOpen(t, t.TempDir(), Options{FS: files, SegmentBytes: 1, SyncDelay: time.Nanosecond})
+		files.fault = func(op, _ string) error {
+			if op != "sync" {
+				return nil
+			}
+			<-finish
+			return syscall.ENOSPC
+		}
+		for range 2 { // the second waits for a new segment, and so for the sync of the first
+			if _, err := l.Append(t.Context(), [][]byte{[]byte("a")}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		close(finish)
+		time.Sleep(time.Minute)
+		if err := l.Err(); !errors.Is(err, syscall.ENOSPC) || l.Full() != nil {
+			t.Errorf("failed with %v, full: %v", err, l.Full())
+		}
+		if err := l.Close(); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Close = %v", err)
 		}
 	})
 }

@@ -27,6 +27,9 @@ type File interface {
 	Sync() error // makes the content durable, and the size; not the times
 }
 
+// OS is the file system of the operating system.
+func OS() FS { return osFS{} }
+
 type osFS struct{}
 
 func (osFS) OpenFile(name string, flag int, perm os.FileMode) (File, error) {

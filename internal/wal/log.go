@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,8 @@ type Log struct {
 	segments []segment     // oldest first, the last one is active; never empty
 	active   File          // of the last segment; changed by the writer while nothing is being synced
 	grown    chan struct{} // made by a reader at the end, closed by the next write
+	closing  chan struct{} // closed by Close
+	full     error         // why the writer waits for room on the disk; nil: it does not
 	closed   bool          // Close was called: nothing more is taken
 	drained  bool          // the writer has ended
 	err      error         // why all is refused: the first failure, or ErrClosed once closed and drained
@@ -64,7 +67,8 @@ type segment struct {
 // tells when they are durable.
 //
 // Append copies the payloads. It blocks while BufferBytes wait to be written, in order of arrival, and gives
-// up with ctx: then, as after every other error, none of the payloads is in the log.
+// up with ctx: then, as after every other error, none of the payloads is in the log. While the disk is full it returns
+// ErrFull at once; what was appended before is written when there is room.
 func (l *Log) Append(ctx context.Context, payloads [][]byte) (first int64, err error) {
 	size := int64(0)
 	for i, p := range payloads {
@@ -91,7 +95,7 @@ func (l *Log) Append(ctx context.Context, payloads [][]byte) (first int64, err e
 func (l *Log) enqueue(payloads [][]byte, size, weight int64) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.refusal(); err != nil {
+	if err := cmp.Or(l.refusal(), l.full); err != nil {
 		return 0, err
 	}
 	if len(payloads) == 0 {
@@ -109,7 +113,7 @@ func (l *Log) enqueue(payloads [][]byte, size, weight int64) (int64, error) {
 	return first, nil
 }
 
-// refusal says why the log takes no records. The caller holds mu.
+// refusal says why the log has ended. The caller holds mu.
 func (l *Log) refusal() error {
 	if l.err == nil && l.closed {
 		return l.closedError()
@@ -168,6 +172,13 @@ func (l *Log) Durable() int64 {
 	return l.durable
 }
 
+// Full returns ErrFull while the writer waits for room on the disk.
+func (l *Log) Full() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full
+}
+
 // Err is the failure that ended the log, ErrClosed after Close, nil while it takes records.
 func (l *Log) Err() error {
 	l.mu.Lock()
@@ -185,6 +196,7 @@ func (l *Log) Close() error { return l.stop() }
 func (l *Log) shut() error {
 	l.mu.Lock()
 	l.closed = true
+	close(l.closing)
 	l.mu.Unlock()
 	l.toWrite.Signal()
 	l.loops.Wait()

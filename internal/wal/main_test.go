@@ -82,6 +82,24 @@ func readAll(ctx context.Context, l *Log, from int64) (got [][]byte, err error) 
 	return got, nil
 }
 
+// mustReadTo reads records 0 to end.
+func mustReadTo(t testing.TB, l *Log, end int64) (got [][]byte) {
+	t.Helper()
+	r, err := l.Reader(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for int64(len(got)) < end {
+		b, err := r.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, b.Payloads...)
+	}
+	return got
+}
+
 // somePayloads returns n payloads of up to size random bytes, some of them empty.
 func somePayloads(rng *rand.Rand, n, size int) [][]byte {
 	out := make([][]byte, n)

@@ -15,7 +15,9 @@ import (
 var errFault = errors.New("injected fault")
 
 // memFS is a disk in memory that knows what has been synced and can lose the rest. fault, if set, is asked
-// before each operation; a write that fails has written its first half.
+// before each operation. A write that fails has written its first half, or as much as a shortWrite says. A sync that
+// fails has written nothing, and what it should have written is taken for clean, as Linux does: another one does not
+// write it either.
 type memFS struct {
 	fault func(op, path string) error
 
@@ -25,7 +27,43 @@ type memFS struct {
 	torn   int                 // files that lost something in the power loss that made this disk
 }
 
-type memData struct{ data, synced []byte }
+type memData struct {
+	data, synced []byte
+	dirty        map[int]bool // pages of data that the next sync writes
+}
+
+const pageBytes = 4096
+
+// touch makes a range of data dirty.
+func (d *memData) touch(from, to int) {
+	if d.dirty == nil {
+		d.dirty = map[int]bool{}
+	}
+	for page := from / pageBytes; page*pageBytes < to; page++ {
+		d.dirty[page] = true
+	}
+}
+
+// clean writes the dirty pages.
+func (d *memData) clean() {
+	synced := make([]byte, len(d.data))
+	copy(synced, d.synced)
+	for page := range d.dirty {
+		if at := page * pageBytes; at < len(d.data) {
+			copy(synced[at:], d.data[at:min(at+pageBytes, len(d.data))])
+		}
+	}
+	d.synced, d.dirty = synced, nil
+}
+
+// shortWrite is a fault of a write that takes n bytes.
+type shortWrite struct {
+	n   int
+	err error
+}
+
+func (e shortWrite) Error() string { return e.err.Error() }
+func (e shortWrite) Unwrap() error { return e.err }
 
 func newMemFS() *memFS { return &memFS{names: map[string]*memData{}} }
 
@@ -99,18 +137,25 @@ func (m *memFS) SyncDir(dir string) error {
 	return nil
 }
 
-// powerLoss returns what the disk may hold after the power failed: the names as they are or were at the last
+// powerLoss returns what the disk may hold after the power failed: each name as it is or was at the last
 // SyncDir, of each file all that was synced, and of the rest any of the sectors.
 func (m *memFS) powerLoss(rng *rand.Rand) *memFS {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	after := newMemFS()
-	names := m.names
-	if rng.IntN(2) == 0 {
-		names = m.synced
+	both := maps.Clone(m.synced)
+	if both == nil {
+		both = map[string]*memData{}
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		d := names[name]
+	maps.Copy(both, m.names)
+	for _, name := range slices.Sorted(maps.Keys(both)) {
+		d := m.names[name]
+		if d != m.synced[name] && rng.IntN(2) == 0 {
+			d = m.synced[name]
+		}
+		if d == nil {
+			continue
+		}
 		size := len(d.data)
 		if n := len(d.data) - len(d.synced); n > 0 && rng.IntN(2) == 0 {
 			size -= rng.IntN(n + 1)
@@ -118,7 +163,7 @@ func (m *memFS) powerLoss(rng *rand.Rand) *memFS {
 		got := make([]byte, size)
 		copy(got, d.synced)
 		for at := 0; at < size; at += sectorBytes {
-			if rng.IntN(2) == 0 {
+			if d.dirty[at/pageBytes] && rng.IntN(2) == 0 {
 				copy(got[at:min(at+sectorBytes, size)], d.data[at:])
 			}
 		}
@@ -147,7 +192,10 @@ func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 
 func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	err := f.fs.ask("write", f.name)
-	if err != nil {
+	var short shortWrite
+	if errors.As(err, &short) {
+		b = b[:min(short.n, len(b))]
+	} else if err != nil {
 		b = b[:len(b)/2]
 	}
 	f.fs.mu.Lock()
@@ -155,16 +203,19 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	if grow := int(off) + len(b) - len(f.data); grow > 0 {
 		f.data = append(f.data, make([]byte, grow)...)
 	}
+	f.touch(int(off), int(off)+len(b))
 	return copy(f.data[off:], b), err
 }
 
 func (f *memFile) Sync() error {
-	if err := f.fs.ask("sync", f.name); err != nil {
-		return err
-	}
+	err := f.fs.ask("sync", f.name)
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	f.synced = bytes.Clone(f.data)
+	if err != nil {
+		f.dirty = nil
+		return err
+	}
+	f.clean()
 	return nil
 }
 

@@ -14,6 +14,7 @@ type metrics struct {
 	pending  prometheus.Gauge
 	segments prometheus.Gauge
 	size     prometheus.Gauge
+	full     prometheus.Gauge
 
 	scrubSegments prometheus.Counter
 	scrubRecords  prometheus.Counter
@@ -43,6 +44,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		size: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_wal_size_bytes", Help: "Size of the log on disk.",
+		}),
+		full: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recsvc_wal_full", Help: "1 while the log waits for room on the disk, else 0.",
 		}),
 		scrubSegments: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_wal_scrub_segments_total", Help: "Segments of the log that were read through in the background and found whole.",

@@ -54,6 +54,7 @@ func newLog(dir string, lock *os.File, opts Options) *Log {
 		budget:   semaphore.NewWeighted(opts.BufferBytes),
 		filling:  &group{},
 		upcoming: newRound(),
+		closing:  make(chan struct{}),
 	}
 	l.toWrite.L, l.toSync.L = &l.mu, &l.mu
 	l.stop = sync.OnceValue(l.shut)

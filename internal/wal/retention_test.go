@@ -2,6 +2,8 @@ package wal
 
 import (
 	"errors"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -75,5 +77,59 @@ func TestAReaderInARemovedSegmentSaysSo(t *testing.T) {
 	}
 	if _, err := r.Read(t.Context()); !errors.Is(err, ErrTruncated) {
 		t.Fatalf("Read = %v, want ErrTruncated", err)
+	}
+}
+
+// Whatever is bounded and however often the log is opened anew, what the oldest checkpoint still needs stays.
+func TestRetentionNeverPassesTheOldestCheckpoint(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	for range 20 {
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		opts := Options{
+			FS: newMemFS(), SegmentBytes: 1 + rng.Int64N(300), RetainBytes: rng.Int64N(1000), RetainAge: time.Duration(rng.IntN(50)) * time.Minute,
+			Clock: func() time.Time { return now },
+		}
+		dir := t.TempDir()
+		l, oldest := mustOpen(t, dir, opts), int64(0)
+		for range 150 {
+			now = now.Add(time.Minute)
+			switch rng.IntN(10) {
+			case 0:
+				mustClose(t, l)
+				l = mustOpen(t, dir, opts)
+			case 1, 2:
+				oldest += rng.Int64N(l.Durable() - oldest + 1)
+				fallthrough
+			case 3:
+				if err := l.TrimBefore(oldest); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				mustAppend(t, l, somePayloads(rng, 1+rng.IntN(5), 60)...)
+			}
+			if l.First() > oldest {
+				t.Fatalf("the log begins at record %d, and a checkpoint needs %d", l.First(), oldest)
+			}
+			if got := mustRead(t, l, oldest); int64(len(got)) != l.Next()-oldest {
+				t.Fatalf("%d records from %d to %d", len(got), oldest, l.Next())
+			}
+		}
+		mustClose(t, l)
+	}
+}
+
+func TestAReaderBehindRetentionIsToldWhatIsLeft(t *testing.T) {
+	l, _ := tenSegments(t, Options{RetainBytes: 1})
+	if err := l.TrimBefore(5); err != nil {
+		t.Fatal(err)
+	}
+	dir := l.dir
+	mustClose(t, l)
+	l = mustOpen(t, dir, Options{})
+	if _, err := l.Reader(4); !errors.Is(err, ErrTruncated) || !strings.Contains(err.Error(), "the first is 5") {
+		t.Errorf("Reader(4) = %v", err)
+	}
+	if got := mustRead(t, l, 5); len(got) != 5 {
+		t.Errorf("%d records from the first on", len(got))
 	}
 }

@@ -2,7 +2,10 @@ package wal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
+	"time"
 )
 
 // group is what one write puts into the log.
@@ -50,14 +53,23 @@ func (l *Log) take() *group {
 
 // write puts g on the end of the log and lets the readers have it.
 func (l *Log) write(g *group) error {
-	s, quiet, err := l.room(int64(len(g.frames)))
+	var s segment
+	var quiet bool
+	err := l.insist(func() (err error) {
+		s, quiet, err = l.room(int64(len(g.frames)))
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if quiet {
 		setFlag(g.frames, l.seed, flagDurable)
 	}
-	if _, err := l.active.WriteAt(g.frames, s.bytes); err != nil {
+	err = l.insist(func() error { // the same bytes in the same place, however often
+		_, err := l.active.WriteAt(g.frames, s.bytes)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("write %d records to %s: %w", g.count, s.path, err)
 	}
 	n := int64(len(g.frames))
@@ -76,6 +88,45 @@ func (l *Log) write(g *group) error {
 	l.metrics.pending.Sub(float64(n))
 	l.metrics.size.Add(float64(n))
 	return nil
+}
+
+// insist repeats a step as long as the disk is full, until the log is closed. Nothing else is tried twice: a write that
+// found no room has told no lie.
+func (l *Log) insist(step func() error) error {
+	err := step()
+	for noSpace(err) && l.stall(err) {
+		timer := time.NewTimer(l.opts.RetryDelay)
+		select {
+		case <-timer.C:
+		case <-l.closing:
+			timer.Stop()
+		}
+		if err = step(); !noSpace(err) {
+			l.goOn()
+		}
+	}
+	return err
+}
+
+func noSpace(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// stall notes why the writer makes no progress, and reports whether it is to try again.
+func (l *Log) stall(cause error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.closed && l.full != nil { // Close is worth one more try
+		return false
+	}
+	l.full = fmt.Errorf("wal: %s: %w: make room, and the log goes on by itself: %w", l.dir, ErrFull, cause)
+	l.metrics.full.Set(1)
+	return true
+}
+
+func (l *Log) goOn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = nil
+	l.metrics.full.Set(0)
 }
 
 // room returns the active segment, a new one if n bytes would take the old one past its limit, and whether all
