@@ -13,8 +13,8 @@ func TestAnIndexSaysWhatAMapSays(t *testing.T) {
 		var x index
 		twin := map[uint64]uint32{}
 		var keys []uint64
-		for i := range 400_000 {
-			grow := i/50_000%2 == 0 // it breathes: far up, and almost down to nothing
+		for i := range 200_000 {
+			grow := i/25_000%2 == 0 // it breathes: far up, and almost down to nothing
 			switch k := g.IntN(10); {
 			case len(keys) == 0 || (k < 7) == grow:
 				key := g.Uint64() & spread
@@ -57,15 +57,15 @@ func TestAnIndexTakesFewBytesForAnEntryAndSaysHowMany(t *testing.T) {
 	before := heap()
 	var x index
 	var keys []uint64
-	for range 1_000_000 {
+	for range 300_000 {
 		key := g.Uint64()
 		x.put(key, 1)
-		if len(keys) < 900_000 {
+		if len(keys) < 270_000 {
 			keys = append(keys, key)
 		}
 	}
 	full := x.bytes()
-	if per := float64(full) / 1e6; per > 18 {
+	if per := float64(full) / 300_000; per > 18 {
 		t.Errorf("%.1f bytes an entry", per)
 	}
 	for _, key := range keys {

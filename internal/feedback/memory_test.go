@@ -10,15 +10,16 @@ import (
 	"recsvc/internal/event"
 )
 
-// traffic is n exposures over 30 minutes, in lists of perList items, with vectors of 20 + 20 features, for two heads.
+// traffic is n exposures over some minutes, in lists of perList items, with vectors of 20 + 20 features, for two heads.
 type traffic struct {
 	n, perList int
+	over       time.Duration
 	c          *Captured
 	now        event.Time
 }
 
-func newTraffic(n, perList int) *traffic {
-	w := &traffic{n: n, perList: perList, now: event.Time(time.Hour), c: &Captured{P: []float32{0.1, 0.2}}}
+func newTraffic(n, perList int, over time.Duration) *traffic {
+	w := &traffic{n: n, perList: perList, over: over, now: event.Time(time.Hour), c: &Captured{P: []float32{0.1, 0.2}}}
 	for i := range uint32(20) {
 		w.c.Shared.Slots = append(w.c.Shared.Slots, i)
 		w.c.Own.Slots = append(w.c.Own.Slots, i)
@@ -34,7 +35,7 @@ func (w *traffic) options() Options {
 }
 
 func (w *traffic) expose(j *Joiner, i int) {
-	w.now += event.Time(30*time.Minute) / event.Time(w.n)
+	w.now += event.Time(w.over) / event.Time(w.n)
 	e := event.Event{
 		Type: exposureType, User: fmt.Sprint("user", i%99_991), Item: fmt.Sprint("item", i%49_999),
 		Request: fmt.Sprint("request", i/w.perList), Time: w.now,
@@ -70,8 +71,8 @@ func TestBytesAreWhatTheHeapGrowsByAndAColdImpressionTakesFew(t *testing.T) {
 		{perList: 1, cold: true, most: 110},
 	} {
 		t.Run(fmt.Sprintf("%d a list, cold %v", tc.perList, tc.cold), func(t *testing.T) {
-			const n = 200_000
-			w := newTraffic(n, tc.perList)
+			const n = 80_000
+			w := newTraffic(n, tc.perList, 12*time.Minute)
 			o := w.options()
 			if tc.cold {
 				o.Cold, o.Bytes = abyss{}, 1
@@ -110,16 +111,16 @@ func TestBytesAreWhatTheHeapGrowsByAndAColdImpressionTakesFew(t *testing.T) {
 }
 
 func TestMemoryStaysAtItsLimitThroughMoreImpressionsThanFitIntoIt(t *testing.T) {
-	const limit, n = 12 << 20, 40_000
+	const limit, n = 5 << 20, 16_000
 	for _, tc := range []struct {
 		name  string
 		every int // records from checkpoint to checkpoint
 	}{
-		{"with frequent checkpoints", 5000},
+		{"with frequent checkpoints", 2000},
 		{"with a checkpoint when it is full alone", 3 * n},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w := newTraffic(n, 4)
+			w := newTraffic(n, 4, 30*time.Minute)
 			o := w.options()
 			c := newCellar()
 			o.Cold, o.Bytes = c, limit
@@ -157,7 +158,7 @@ func TestMemoryStaysAtItsLimitThroughMoreImpressionsThanFitIntoIt(t *testing.T) 
 
 func TestALowerLimitIsReachedLittleByLittle(t *testing.T) {
 	const n = 40_000
-	w := newTraffic(n, 4)
+	w := newTraffic(n, 4, 30*time.Minute)
 	o := w.options()
 	c := newCellar()
 	o.Cold, o.Bytes = c, 1<<40
