@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"encoding/binary"
+	"hash/maphash"
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
@@ -171,4 +172,20 @@ func BenchmarkGet(b *testing.B) {
 		}
 		closeStore(b, s)
 	}
+}
+
+// BenchmarkIndex makes the index of a delta with 100,000 records.
+func BenchmarkIndex(b *testing.B) {
+	const n = 100_000
+	key := make([]byte, 9)
+	b.ReportAllocs()
+	for b.Loop() {
+		x := indexer{seed: maphash.MakeSeed()}
+		for i := range uint64(n) {
+			binary.BigEndian.PutUint64(key[1:], i*0x9e3779b97f4a7c15)
+			x.add(key, int64(i), 300)
+		}
+		x.build()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }

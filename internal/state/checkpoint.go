@@ -141,12 +141,9 @@ func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
 	if c.full == nil {
 		return c.wrap(c.err)
 	}
-	if err := c.seal(meta); err != nil {
+	quit, err := c.seal(meta)
+	if err != nil {
 		return c.wrap(err)
-	}
-	quit := c.quit
-	if c.err != nil {
-		quit = nil // it is closed already; the next one shall find the way clear
 	}
 	select {
 	case <-c.ended:
@@ -157,12 +154,13 @@ func (c *Checkpoint) Commit(ctx context.Context, meta Meta) error {
 	return c.outcome()
 }
 
-// seal hands everything to the goroutine, or gives the checkpoint up when it cannot be committed.
-func (c *Checkpoint) seal(meta Meta) error {
+// seal hands everything to the goroutine, or gives the checkpoint up when it cannot be committed. quit ends the wait for the
+// goroutine; it is nil where the reason was there before, so that the next checkpoint finds the way clear.
+func (c *Checkpoint) seal(meta Meta) (quit <-chan struct{}, err error) {
 	c.s.mu.Lock()
 	if c.sealed || c.given != nil {
 		defer c.s.mu.Unlock()
-		return cmp.Or(c.given, ErrClosed)
+		return nil, cmp.Or(c.given, ErrClosed)
 	}
 	c.sealed = true
 	c.s.mu.Unlock()
@@ -174,13 +172,14 @@ func (c *Checkpoint) seal(meta Meta) error {
 	}
 	if c.err != nil {
 		c.giveUp(c.err, "failed")
-		return nil // the outcome says it, once the goroutine has ended
+		return nil, nil
 	}
 	meta.Epoch, meta.Format = c.delta.meta.Epoch, Format
 	c.delta.meta = meta
 	c.handOver()
 	close(c.full)
-	return nil
+	c.err = ErrClosed // to Puts
+	return c.quit, nil
 }
 
 // outcome is what became of a checkpoint that was given up or whose goroutine has ended.

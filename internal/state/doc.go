@@ -10,7 +10,11 @@
 // ([Store.Rollback]). docs/format-state.md draws the layout; docs/adr/0002-checkpoints.md says why it is not all in badger.
 //
 // Every entry carries its [dirty.Sum], which is checked whenever it is read. Load also checks the number of entries and
-// the sum of their sums against the Meta, so that nothing that the disk or badger lost goes unnoticed.
+// the sum of their sums, table by table, against the Meta, so that nothing that the disk or badger lost goes unnoticed. [Store.Scrub]
+// does that beside a running server, and reads what Load does not need, too. [Store.Get] looks a single entry up.
+//
+// A checkpoint that fails or is given up costs itself only: the next one takes its place. A fold that fails is tried again
+// later. Neither needs a restart.
 //
 // A Store is safe for concurrent use. One checkpoint is written at a time.
 package state

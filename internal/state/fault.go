@@ -1,7 +1,5 @@
 package state
 
-import "slices"
-
 // step names a place at which a test can make the disk fail, or look at what is on it.
 type step string
 
@@ -34,12 +32,11 @@ var steps = []step{
 
 // Steps returns the names of all steps of a checkpoint and of a fold that do not fail, in their order, for
 // Options.Fault. Some are taken more than once. A failed checkpoint has a further one, "remove failed delta".
-func Steps() []string {
-	names := make([]string, 0, len(steps))
+func Steps() (names []string) {
 	for _, p := range steps {
 		names = append(names, string(p))
 	}
-	return slices.Clip(names)
+	return names
 }
 
 // take does one step, under the eyes of Options.Fault.

@@ -45,18 +45,33 @@ func (x *index) bytes() int64 { return slotBytes * int64(cap(x.slots)) }
 // indexer collects the records of a delta in the order in which they were put.
 type indexer struct {
 	seed  maphash.Seed
-	slots []slot
+	full  [][]slot // chunks: a slice that grows would be copied again and again
+	chunk []slot
+	count int
 }
 
+const indexChunk = 8192
+
 func (b *indexer) add(key []byte, off int64, size int) {
-	b.slots = append(b.slots, slot{off: off, size: uint32(size), hash: keyHash(b.seed, key)})
+	b.addSlot(slot{off: off, size: uint32(size), hash: keyHash(b.seed, key)})
+}
+
+func (b *indexer) addSlot(s slot) {
+	if len(b.chunk) == cap(b.chunk) {
+		b.full = append(b.full, b.chunk)
+		b.chunk = make([]slot, 0, indexChunk)
+	}
+	b.chunk = append(b.chunk, s)
+	b.count++
 }
 
 func (b *indexer) build() *index {
-	homes := len(b.slots) + len(b.slots)/4 + 1
+	homes := b.count + b.count/4 + 1
 	x := &index{slots: make([]slot, homes, homes+16), homes: uint64(homes)}
-	for _, s := range b.slots {
-		x.insert(s)
+	for _, chunk := range append(b.full, b.chunk) {
+		for _, s := range chunk {
+			x.insert(s)
+		}
 	}
 	return x
 }

@@ -174,7 +174,7 @@ func (s *Store) latest() Meta {
 }
 
 // Latest returns the description of the last committed checkpoint, or false when there is none yet. Its Cursor,
-// Watermarks and Root are shared: do not change them.
+// Watermarks, Shards and Root are shared: do not change them.
 func (s *Store) Latest() (Meta, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +260,7 @@ func (s *Store) refusal() error {
 	case s.closed:
 		return ErrClosed
 	case s.open != nil && s.open.given != nil:
-		return fmt.Errorf("%w: the one before was given up (%w) and hangs in the disk", ErrBusy, s.open.given)
+		return fmt.Errorf("%w: it was given up, but the disk still holds it: %v", ErrBusy, s.open.given)
 	case s.open != nil:
 		return ErrBusy
 	case len(s.deltas) >= maxDeltas(s.opts):

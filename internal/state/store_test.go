@@ -294,6 +294,9 @@ func TestMisusedCheckpointsSayWhy(t *testing.T) {
 		t.Errorf("second open checkpoint: %v", err)
 	}
 	must(t, first.Commit(ctx, Meta{}))
+	for range 3 {
+		first.Put([]byte("late"), make([]byte, MaxValueBytes), dirty.Sum{})
+	}
 	if err := first.Commit(ctx, Meta{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("second commit: %v", err)
 	}
