@@ -11,7 +11,10 @@
 //	(parked list)     ▲
 //	waiting ──────────┘  an outcome without an exposure: the exposure comes, or is implied when time passes
 //
-// The package does no I/O, reads no clock and no randomness. Time passes by [Joiner.Advance] only. A Joiner
+// What is in a committed checkpoint just as it is may leave memory, under a limit ([Joiner.SetBytes]), and is read back by
+// [Options].Cold when an event or a timer wants it. That is all the I/O there is, and it has no effect on what is learned.
+//
+// The package reads no clock and no randomness. Time passes by [Joiner.Advance] only. A Joiner
 // belongs to the single writer, which calls it in log order; none of its methods may be called beside another,
 // nor from inside a Sink. The same calls give the same steps and the same bytes in a checkpoint.
 //

@@ -53,7 +53,7 @@ type Options struct {
 	// exposure in turn waits as long for its outcomes, whatever its own time; 5s.
 	ExposureWait time.Duration
 	// LateMemory is how long closed impressions are remembered, so that a later outcome is known to be late and
-	// a repeated exposure to be a duplicate. It is kept by the hour: the memory is up to an hour longer; 24h.
+	// a repeated exposure to be a duplicate, at most 7 days. It is kept by the hour: the memory is up to an hour longer; 24h.
 	LateMemory time.Duration
 
 	// LateMax bounds how many hashes of closed impressions are remembered, two for each; about 11 bytes each. Above it the
