@@ -109,7 +109,12 @@ func (a *app) checkLog() error {
 			"bring it back, or move %s away to learn anew from what the log still has",
 			filepath.Join(a.config.Data, "log"), a.wal.Next(), seen, a.stateDir())
 	}
-	return nil
+	if seen := a.engine.Applied().Offset(0); seen < a.wal.First() {
+		return fmt.Errorf("the log in %s begins at record %d, and the state has seen those before %d only: the part between is lost; "+
+			"bring it back, or move %s away to learn anew from what the log still has",
+			filepath.Join(a.config.Data, "log"), a.wal.First(), seen, a.stateDir())
+	}
+	return forgetLogBegin(a.config.Data)
 }
 
 // openLog opens the embedded log, or reaches for Kafka.
@@ -118,7 +123,12 @@ func (a *app) openLog() (err error) {
 	if len(c.Kafka.Brokers) > 0 {
 		return a.openKafka()
 	}
+	first, err := readLogBegin(c.Data)
+	if err != nil {
+		return err
+	}
 	a.wal, err = wal.Open(filepath.Join(c.Data, "log"), wal.Options{
+		First:        first,
 		SegmentBytes: int64(c.Log.SegmentBytes), RetainBytes: int64(c.Log.RetainBytes), RetainAge: c.Log.RetainAge,
 		Registerer: a.registry,
 	})

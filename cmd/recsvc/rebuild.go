@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -50,12 +51,17 @@ func (a *app) rollBack(damage error) error {
 	return a.checkMark()
 }
 
-// startOver sets a damaged state aside and makes it anew from the log, if the log still has everything.
+// startOver sets a damaged state aside and makes it anew: from the newest backup and what the log has after it, where copies are
+// configured and there is one, or else from the log, if the log still has everything.
 func (a *app) startOver(damage error) error {
 	if err := a.closeState(); err != nil {
 		a.log.Warn("the damaged state did not close well", zap.Error(err))
 	}
-	if !a.logIsWhole() {
+	restored, err := a.fetchState()
+	if err != nil {
+		a.log.Error("no backup could be fetched", zap.Error(err))
+	}
+	if restored == "" && !a.logIsWhole() {
 		return fmt.Errorf("%w; the log no longer holds everything, so that the state cannot be made anew from it: restore a backup "+
 			"(recsvc restore) beside the log, or move %s away to begin with what the log still has", damage, a.stateDir())
 	}
@@ -63,9 +69,31 @@ func (a *app) startOver(damage error) error {
 	if err := errors.Join(os.RemoveAll(aside), os.Rename(a.stateDir(), aside)); err != nil {
 		return errors.Join(damage, err)
 	}
-	a.log.Error("the state is damaged: it was set aside, and is made anew from the log", zap.Error(damage),
-		zap.String("aside", aside), zap.Int64("records", a.wal.Next()))
+	if restored != "" {
+		if err := errors.Join(os.Rename(filepath.Join(restored, "state"), a.stateDir()), os.RemoveAll(restored)); err != nil {
+			return errors.Join(damage, err)
+		}
+	}
+	a.log.Error("the state is damaged: it was set aside and is made anew", zap.Error(damage), zap.String("aside", aside),
+		zap.Bool("from_backup", restored != ""))
 	return a.tryEngine()
+}
+
+// fetchState restores the newest backup into a directory beside the state and returns its name; "": there is none.
+func (a *app) fetchState() (dir string, err error) {
+	c := *a.config
+	if c.Backup.To.Directory == "" && c.Backup.To.S3.Bucket == "" {
+		return "", nil
+	}
+	c.Data, c.Backup.RestoreOnEmpty = filepath.Join(a.config.Data, "rebuilding"), true
+	if err := os.RemoveAll(c.Data); err != nil {
+		return "", err
+	}
+	ok, err := restoreNewest(context.Background(), &c, a.log)
+	if err != nil || !ok {
+		return "", errors.Join(err, os.RemoveAll(c.Data))
+	}
+	return c.Data, nil
 }
 
 // learnAnew drops a state that was made under other definitions, if the log still has everything.

@@ -91,7 +91,7 @@ func (s *scrubber) pass(ctx context.Context) error {
 	if errors.Is(err, state.ErrCorrupt) {
 		s.app.log.Error("the state on disk is damaged: stopping, so that nobody is answered from it", zap.Error(err))
 		s.set(func(st *scrubStatus) { st.State = err })
-		return errors.Join(fmt.Errorf("%w: %w", errDamaged, err), s.app.mark(err))
+		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if err != nil {
 		s.app.log.Warn("the state could not be read through", zap.Error(err)) // the disk may be better next time

@@ -16,6 +16,7 @@ import (
 	"recsvc/internal/config"
 	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
+	"recsvc/internal/state"
 )
 
 const serveHelp = `
@@ -41,6 +42,9 @@ func serve(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if _, err := restoreNewest(ctx, c, log); err != nil {
+		return err
+	}
 	if err := prepareData(c.Data); err != nil {
 		return err
 	}
@@ -58,6 +62,7 @@ func serve(ctx context.Context, args []string, std stdio) error {
 type server struct {
 	*app
 	ranker   *rank.Ranker
+	copier   *Copier // nil: none is configured
 	api      *api.API
 	listener net.Listener
 }
@@ -75,7 +80,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	if err != nil {
 		return nil, err
 	}
-	s = &server{app: a}
+	s = &server{app: a, copier: a.newCopier()}
 	defer func() {
 		if err != nil {
 			err = joinClose(err, a)
@@ -90,7 +95,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	rooms := api.Rooms{
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
-		Snapshots: &snapshotRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
+		Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
 	intake, err := a.newIntake()
 	if err != nil {
@@ -163,6 +168,7 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 		return err
 	})
 	g.Go(func() error { return s.scrub.run(ctx) })
+	g.Go(func() error { return s.copier.Run(ctx) })
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {
 			return nil // stopped before
@@ -174,7 +180,9 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 		return s.tick(ctx)
 	})
 	start := time.Now()
-	err = g.Wait()
+	if err = g.Wait(); errors.Is(err, state.ErrCorrupt) {
+		err = errors.Join(err, s.mark(err)) // wherever it was found: the next start looks at all of it
+	}
 	s.log.Info("stopped", zap.Duration("served", time.Since(start)), zap.Stringer("cursor", s.engine.Applied()))
 	return err
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"recsvc/internal/state"
+)
+
+// oldest is the file of a directory that was written first among those with a suffix.
+func oldest(t *testing.T, dir, suffix string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no file", err)
+	}
+	return paths[0] // in the order of their numbers
+}
+
+// goOn opens the directory, applies the rest of its log and closes it.
+func goOn(t *testing.T, text, dir string) *observer.ObservedLogs {
+	t.Helper()
+	core, logs := observer.New(zap.InfoLevel)
+	a, err := openApp(readConfig(t, text, dir), zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.engine.Run(t.Context(), a.backlog()), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return logs
+}
+
+// Damage that going back one checkpoint does not mend.
+func TestAStateDamagedAllOverIsMadeAnewFromTheLog(t *testing.T) {
+	data, want := aServersData(t)
+	for _, where := range []float64{0, 0.3, 0.7, 1} {
+		dir := copyOf(t, data)
+		flip(t, oldest(t, filepath.Join(dir, "state"), ".delta"), where)
+		logs := goOn(t, smallConfig, dir)
+		if logs.FilterMessageSnippet("made anew").Len() != 1 {
+			t.Errorf("byte at %v: nobody was told", where)
+		}
+		if got := digestOf(t, smallConfig, dir); got != want {
+			t.Errorf("byte at %v: digest %s, the log leads to %s", where, got, want)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "state.damaged")); err != nil {
+			t.Errorf("byte at %v: what was damaged is not there to look at: %v", where, err)
+		}
+	}
+}
+
+func TestADamagedStateIsMadeAnewFromABackupWhereThereIsOne(t *testing.T) {
+	data, want := aServersData(t)
+	copies := t.TempDir()
+	text := smallConfig + "backup: {every: 1h, to: {directory: " + copies + "}}\n"
+	s := startServer(t, text, data)
+	for deadline := time.Now().Add(patience); len(backupsIn(t, copies)) == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no copy was taken")
+		}
+	}
+	visit(s, 50, 60)
+	s.stop()
+	want = relearned(t, text, data)
+	flip(t, oldest(t, filepath.Join(data, "state"), ".delta"), 0.5)
+	logs := goOn(t, text, data)
+	if logs.FilterMessageSnippet("restored a backup").Len() != 1 {
+		t.Error("the backup was not used")
+	}
+	if got := digestOf(t, text, data); got != want {
+		t.Errorf("digest %s, the log leads to %s", got, want)
+	}
+}
+
+func backupsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*"+backupSuffix+".sha256"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(dir, "*"+backupSuffix+".sha256"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(paths, more...)
+}
+
+// What lies on disk rots while the server runs: it stops before anybody is answered from it, and the next start mends it.
+func TestAScrubThatFindsDamageStopsTheServerAndTheNextStartMendsIt(t *testing.T) {
+	data, want := aServersData(t)
+	s, err := openServer(readConfig(t, smallConfig, data), zap.NewNop(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip(t, oldest(t, filepath.Join(data, "state"), ".delta"), 0.5)
+	err = s.run(t.Context(), func(context.Context, string) error { return nil })
+	if !errors.Is(err, errDamaged) || !errors.Is(err, state.ErrCorrupt) {
+		t.Fatalf("ended with %v", err)
+	}
+	if reason, err := os.ReadFile(filepath.Join(data, "DAMAGED")); err != nil || !strings.Contains(string(reason), "corrupt") {
+		t.Errorf("the mark says %q, %v", reason, err)
+	}
+	goOn(t, smallConfig, data)
+	if got := digestOf(t, smallConfig, data); got != want {
+		t.Errorf("digest %s, the log leads to %s", got, want)
+	}
+	if _, err := os.Stat(filepath.Join(data, "DAMAGED")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mark is still there: %v", err)
+	}
+}
+
+func TestNotReadyUntilScrubbedWhereThatIsConfigured(t *testing.T) {
+	data, _ := aServersData(t)
+	s := startServer(t, smallConfig+"scrub: {every: 1h, before_ready: true}\n", data)
+	if st := s.server.scrub.last(); st.Finished.IsZero() || st.Entries == 0 || st.Records == 0 {
+		t.Errorf("ready after %+v", st)
+	}
+	s.stop()
+}
