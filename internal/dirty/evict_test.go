@@ -174,3 +174,16 @@ func TestWhatIsAssumedCountsInTheDigest(t *testing.T) {
 		t.Errorf("prefix %q, %d entries with %v", s.set.Prefix(), s.set.Count(), s.set.Digest())
 	}
 }
+
+// The digest of a table goes under its prefix, also when everything in it was loaded and has left memory since.
+func TestATableWhoseEntriesHaveAllLeftMemoryKnowsItsPrefix(t *testing.T) {
+	s := newShelf()
+	s.put("a", 1)
+	want := SumOf([]byte("a"), s.AppendValue(nil, 0))
+	s.set = NewSet(s)
+	s.set.Loaded(0, want)
+	s.set.Evict(0)
+	if s.set.Prefix() != 'a' || s.set.Count() != 1 || s.set.Digest() != want {
+		t.Errorf("prefix %q, %d entries with %v", s.set.Prefix(), s.set.Count(), s.set.Digest())
+	}
+}

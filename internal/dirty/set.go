@@ -147,11 +147,13 @@ func (s *Set) Clean(id uint32) bool {
 	return m != (s.now-2)|emitted || len(s.cut) == 0 // emitted by a cut that is stored
 }
 
-// Evict says that a clean entry leaves memory. It stays in the digest and in the store; the id may be used for another.
+// Evict says that a clean entry is about to leave memory; it still gives its key. It stays in the digest and in the store; the
+// id may then be used for another.
 func (s *Set) Evict(id uint32) {
 	if !s.Clean(id) {
 		panic(fmt.Sprintf("dirty: entry %d is not in the store as it is", id))
 	}
+	s.Prefix() // it may be the last one that tells
 	s.marks[id], s.sums[id] = 0, Sum{}
 }
 
