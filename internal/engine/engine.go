@@ -169,9 +169,9 @@ func (e *Engine) write(ctx context.Context) error {
 	defer govern.Stop()
 	e.govern()
 	for {
-		queue := e.queue
+		queue, stop := e.queue, (<-chan struct{})(nil)
 		if e.full() {
-			queue = nil
+			queue, stop = nil, ctx.Done()
 		}
 		select {
 		case b, ok := <-queue:
@@ -181,6 +181,8 @@ func (e *Engine) write(ctx context.Context) error {
 			if err := e.applyBatch(b); err != nil {
 				return err
 			}
+		case <-stop: // what waits in the queue is in the log
+			return e.finish()
 		case command := <-e.commands:
 			command()
 		case <-e.due.C:

@@ -27,6 +27,7 @@ func (e *Engine) load() error {
 	if err := e.joiner.EndLoad(); err != nil {
 		return err
 	}
+	e.joiner.Stored() // all of it may leave memory
 	for _, h := range meta.Shards {
 		if e.Features.ReadsThrough(h.Prefix) {
 			e.Features.Assume(h.Prefix, h.Digest, h.Entries)
