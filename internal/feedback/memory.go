@@ -28,7 +28,7 @@ type Memory struct {
 type sweep struct {
 	imps, lists uint32 // the last slots that were looked at
 	idle        uint32 // steps since something was found
-	base        int64  // the least hot bytes since a checkpoint was last stored: no less was to be had
+	base        int64  // hot bytes when a checkpoint was last stored, or the limit lowered, or the least since
 	evicted     int64
 }
 
@@ -64,10 +64,12 @@ func (j *Joiner) stateBytes() int64 { return int64(len(j.heads)) * int64(unsafe.
 func (j *Joiner) allowed() int64 { return max(j.limit-j.resident(), j.limit/leastHot) }
 
 // SetBytes sets the limit on what the Joiner may take; 0: none. It has no effect on what is learned. A lower limit is reached
-// little by little, by the calls that follow.
+// little by little, by the calls that follow, so that one which is much lower does not make the Joiner full at once.
 func (j *Joiner) SetBytes(limit int64) {
+	if (j.limit == 0 || limit < j.limit-j.limit/16) && !j.swept() {
+		j.sweep.base = max(j.sweep.base, j.hot())
+	}
 	j.limit = limit
-	j.sweep.idle, j.sweep.base = 0, j.hot()
 }
 
 // Full reports whether the Joiner is above its limit by more than a little, with so much that is in no checkpoint that it

@@ -156,6 +156,24 @@ func TestMemoryStaysAtItsLimitThroughMoreImpressionsThanFitIntoIt(t *testing.T) 
 	}
 }
 
+func TestALimitThatIsSetAgainAndAgainIsNoLooserThanOneThatStands(t *testing.T) {
+	w := newTraffic(40_000, 4, 30*time.Minute)
+	o := w.options()
+	const limit = 3 << 20
+	o.Cold, o.Bytes = newCellar(), limit
+	j, err := New(o, &discard{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; !j.Full(); i++ {
+		w.expose(j, i)
+		j.SetBytes(limit - int64(i%7)*1000)
+		if m := j.Memory(); m.Hot > limit {
+			t.Fatalf("not full, with nothing stored: %+v", m)
+		}
+	}
+}
+
 func TestALowerLimitIsReachedLittleByLittle(t *testing.T) {
 	const n = 40_000
 	w := newTraffic(n, 4, 30*time.Minute)
