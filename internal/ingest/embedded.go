@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"recsvc/internal/event"
 	"recsvc/internal/wal"
@@ -14,7 +15,9 @@ import (
 const jobRecords = 512
 
 // Run implements Source: it follows the log from the given place for ever. Records are handed out before they are
-// durable; a checkpoint asks Wait. A record that the wal vouches for and that does not decode was written by a newer
+// durable; a checkpoint asks Wait. It reads no further than two jobs for each worker before they are taken from out. A place
+// that retention has passed is wal.ErrTruncated, one behind the end wal.ErrAhead: nothing is skipped in silence. When the log
+// has failed, Run hands out all that was written and returns why: what is not durable must not be built upon. A record that the wal vouches for and that does not decode was written by a newer
 // version, or by a fault of this one: Run stops and names it, because to skip it would be to lose it.
 func (l *Embedded) Run(ctx context.Context, from event.Cursor, out chan<- *Batch) error {
 	reader, err := l.wal.Reader(from.Offset(0))
@@ -31,6 +34,20 @@ func (l *Embedded) Run(ctx context.Context, from event.Cursor, out chan<- *Batch
 		consume: func(b *Batch) error { return send(ctx, out, b) },
 	}.run(ctx)
 	return errors.Join(err, reader.Close())
+}
+
+// SeekTime returns the place of the first record received at t or later; the end of the log if there is none. See
+// wal.Log.SeekTime for clocks that do not agree.
+func (l *Embedded) SeekTime(ctx context.Context, t event.Time) (event.Cursor, error) {
+	d, rec := new(event.Decoder), new(event.Record)
+	seq, err := l.wal.SeekTime(ctx, t.Time(), func(payload []byte) (time.Time, error) {
+		err := d.DecodeBinary(payload, rec)
+		return rec.Received.Time(), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return embeddedCursor(seq), nil
 }
 
 // follow cuts what the reader returns into jobs.

@@ -40,17 +40,19 @@ func logClicks(from, n int) []event.Record {
 
 // follower runs a source in the background.
 type follower struct {
-	out  chan *Batch
-	stop func() error
+	out   chan *Batch
+	stop  func() error // ends it and returns its error
+	ended func() error // waits until it ends by itself
 }
 
 func startFollower(t testing.TB, s Source, from event.Cursor) follower {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, done := make(chan *Batch), make(chan error, 1)
 	go func() { done <- s.Run(ctx, from, out) }()
-	stop := sync.OnceValue(func() error { cancel(); return <-done })
+	ended := sync.OnceValue(func() error { return <-done })
+	stop := func() error { cancel(); return ended() }
 	t.Cleanup(func() { _ = stop() })
-	return follower{out: out, stop: stop}
+	return follower{out: out, stop: stop, ended: ended}
 }
 
 // take returns the next n records.

@@ -52,7 +52,9 @@ type encoding struct {
 // maxEncodingBytes is the largest scratch that is kept for the next Append.
 const maxEncodingBytes = 4 << 20
 
-// Append implements Log. It blocks while too much is waiting to be written.
+// Append implements Log. While BufferBytes of the wal wait for a slow disk it blocks, in order of arrival, until ctx ends. On a
+// full disk it returns wal.ErrFull at once, until there is room. After any other failure of the disk it returns that for good:
+// the log must be opened anew. In all these cases none of the records is in the log.
 func (l *Embedded) Append(ctx context.Context, recs []event.Record) (event.Cursor, error) {
 	e := l.buffers.Get().(*encoding)
 	first, err := l.wal.Append(ctx, e.encode(recs))
@@ -83,7 +85,7 @@ func (e *encoding) encode(recs []event.Record) [][]byte {
 	return e.payloads
 }
 
-// Wait implements Log.
+// Wait implements Log. It waits for a slow or full disk until ctx ends; what was appended may become durable all the same.
 func (l *Embedded) Wait(ctx context.Context, before event.Cursor) error {
 	return l.wal.Wait(ctx, before.Offset(0))
 }
