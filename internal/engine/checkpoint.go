@@ -103,9 +103,9 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 		e.due.Reset(e.opts.Interval)
 		return
 	}
-	if err := e.State.Room(); err != nil { // a checkpoint that runs out of disk would be for nothing
+	if err := e.State.Ready(); err != nil { // full, or still busy with the last one: a checkpoint would be for nothing
 		e.metrics.checkpoints.WithLabelValues("skipped").Inc()
-		e.log.Error("no checkpoint: the disk is full; everything stays in the log meanwhile", zap.Error(err))
+		e.log.Error("no checkpoint for now; everything stays in the log meanwhile", zap.Error(err))
 		e.due.Reset(e.opts.Interval)
 		if waiter != nil {
 			waiter <- checkpointResult{err: err}
@@ -190,7 +190,7 @@ func (e *Engine) commit(ctx context.Context, cp *state.Checkpoint, meta state.Me
 	if e.opts.Durable != nil {
 		e.at(StepDurable, false)
 		if err := e.opts.Durable(ctx, meta.Cursor); err != nil {
-			cp.Abort()
+			cp.Abandon()
 			return fmt.Errorf("the log is not durable up to %s: %w", meta.Cursor, overdue(ctx, err))
 		}
 		e.at(StepDurable, true)
@@ -211,7 +211,7 @@ func overdue(ctx context.Context, err error) error {
 
 // giveUp ends the checkpoint in progress while its entries are being encoded.
 func (e *Engine) giveUp() {
-	e.cut.checkpoint.Abort()
+	e.cut.checkpoint.Abandon()
 	e.end(ErrOverdue)
 }
 

@@ -67,7 +67,7 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 		}),
 		checkpoints: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "recsvc_engine_checkpoints_total",
-			Help: "Checkpoints by outcome: written, failed, overdue (given up after the timeout), skipped (the disk is nearly full).",
+			Help: "Checkpoints by outcome: written, failed, overdue (given up after the timeout), skipped (the disk is nearly full, or still busy with the one before).",
 		}, []string{"outcome"}),
 		memory: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "recsvc_memory_bytes", Help: "Estimated memory in use, by room: users, joins (pending impressions), dedup (ids of events).",
