@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -16,12 +17,29 @@ func holdDirectory(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	return flock(f, syscall.LOCK_EX)
+}
+
+// shareDirectory is holdDirectory for who only reads: others may too. A directory that is missing is nobody's: nil.
+func shareDirectory(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return flock(f, syscall.LOCK_SH)
+}
+
+// flock returns f with the lock, or closes it.
+func flock(f *os.File, how int) (*os.File, error) {
+	err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 	if err == nil {
 		return f, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = errHeld
 	}
-	return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
+	return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
 }

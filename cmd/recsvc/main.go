@@ -46,6 +46,7 @@ func commands() []command {
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-data DIR] [-append] [-json]", "push event files through the whole engine and report what was learned", replay},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
+		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},
 		{"version", "", "print version, commit and Go version", version},
 	}
