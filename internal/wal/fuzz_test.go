@@ -47,6 +47,23 @@ func FuzzDecodeHeader(f *testing.F) {
 	})
 }
 
+func FuzzDecodeMark(f *testing.F) {
+	f.Add(mark{log: 1, durable: 2}.append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == markBytes {
+			b = bytes.Clone(b)
+			binary.LittleEndian.PutUint32(b[markBytes-4:], crc32.Checksum(b[:markBytes-4], castagnoli))
+		}
+		m, err := decodeMark(b)
+		if err != nil {
+			return
+		}
+		if again, err := decodeMark(m.append(nil)); err != nil || again != m {
+			t.Fatalf("encoding the decoded mark gives %+v, not %+v: %v", again, m, err)
+		}
+	})
+}
+
 // Whatever stands behind a header, it is refused or mended for good: all that is left can be read, and the next
 // start finds nothing to mend. (Nothing writes here: the goroutines would blur the coverage.)
 func FuzzLoad(f *testing.F) {

@@ -2,9 +2,11 @@ package wal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -251,24 +253,39 @@ func TestLostSectorsAreATornWriteUnlessTheyWereSynced(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The golden file is a segment of version 1 as it was first released. If this test fails, logs that are out
-// there can no longer be read, or are written differently: give the new layout a new version instead.
+// The golden files are a segment of version 1 as it was first released, and its mark. If this test fails, logs that are
+// out there can no longer be read, or are written differently: give the new layout a new version instead.
 func TestVersion1StaysReadable(t *testing.T) {
-	golden := filepath.Join("testdata", "v1.wal")
 	group := [][]byte{[]byte("first"), nil, []byte("third")}
-	dir := t.TempDir()
+	dir, old := t.TempDir(), t.TempDir()
 	clock := func() time.Time { return time.Unix(1_700_000_000, 123456789) }
 	written(t, dir, Options{Clock: clock}, group, [][]byte{[]byte("second group")})
-	if *update {
-		mustWriteFile(t, golden, mustReadFile(t, segmentFiles(t, dir)[0]))
+	for name, golden := range map[string]string{segmentName(0): "v1.wal", markName: "v1.durable"} {
+		path := filepath.Join("testdata", golden)
+		got := mustReadFile(t, filepath.Join(dir, name))
+		if *update {
+			mustWriteFile(t, path, got)
+		}
+		if !bytes.Equal(got, mustReadFile(t, path)) {
+			t.Errorf("%s is written differently", name)
+		}
+		mustWriteFile(t, filepath.Join(old, name), mustReadFile(t, path))
 	}
-	if !bytes.Equal(mustReadFile(t, segmentFiles(t, dir)[0]), mustReadFile(t, golden)) {
-		t.Error("the same records are written differently")
-	}
-	old := t.TempDir()
-	mustWriteFile(t, filepath.Join(old, segmentName(0)), mustReadFile(t, golden))
 	l := mustOpen(t, old, Options{})
 	samePayloads(t, mustRead(t, l, 0), append(group, []byte("second group")))
+}
+
+func TestAMarkOfANewerVersionIsRefusedAsSuch(t *testing.T) {
+	dir := t.TempDir()
+	written(t, dir, Options{}, [][]byte{[]byte("a")})
+	path := filepath.Join(dir, markName)
+	b := mustReadFile(t, path)
+	b[8] = markVersion + 1
+	binary.LittleEndian.PutUint32(b[markBytes-4:], crc32.Checksum(b[:markBytes-4], castagnoli))
+	mustWriteFile(t, path, b)
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrVersion) || errors.Is(err, ErrCorrupt) {
+		t.Fatalf("Open = %v, want ErrVersion", err)
+	}
 }
 
 // A process may end between write and sync. Whoever opens the log next reads what it wrote, and must be able
