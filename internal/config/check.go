@@ -198,7 +198,7 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 func (k *checker) feedback() {
 	f := k.c.Feedback
 	k.positive("feedback.exposure_wait", f.ExposureWait)
-	k.positive("feedback.late_memory", f.LateMemory)
+	k.that(f.LateMemory > 0 && f.LateMemory <= 7*24*time.Hour, "feedback.late_memory", "must be more than 0, and at most 168h")
 	k.positions("feedback.positions", f.Positions)
 	for scene, table := range f.ScenePositions {
 		k.positions("feedback.scene_positions."+scene, table)

@@ -90,6 +90,7 @@ type Engine struct {
 	due      *time.Timer // of the next checkpoint
 	held     bool        // full: see there
 	room     int64       // bytes for users and pending impressions; see govern
+	coldSeen map[string][4]int64
 	published
 
 	// Scratch of the writer.
@@ -123,7 +124,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	e := &Engine{
 		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(opts.Registerer),
 		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
-		metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
+		coldSeen: map[string][4]int64{}, metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
 	}
 	joiner, err := feedback.New(opts.Feedback, e)
 	if err != nil {
@@ -135,6 +136,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	e.sets = append(e.sets, e.Features.Sets()...)
 	e.sets = append(e.sets, e.joiner.Sets()...)
 	e.sets = append(e.sets, e.Model.Sets()...)
+	e.govern() // what is loaded has its share before it comes
 	if err := e.load(); err != nil {
 		return nil, err
 	}

@@ -39,13 +39,30 @@ func (e *Engine) govern() {
 		e.Features.SetUserBytes(max(e.room/2, e.room-m.Joins))
 		e.joiner.SetBytes(max(e.room/2, e.room-m.Users))
 	}
-	e.metrics.memory.WithLabelValues("users").Set(float64(m.Users))
-	e.metrics.memory.WithLabelValues("joins").Set(float64(m.Joins))
-	e.metrics.memory.WithLabelValues("dedup").Set(float64(m.Dedup))
-	e.metrics.memoryLive.Set(float64(m.Live))
+	e.observeMemory(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.status.Memory = m
+}
+
+func (e *Engine) observeMemory(m MemoryStatus) {
+	for room, n := range map[string]int64{"users": m.Users, "joins": m.Joins, "dedup": m.Dedup} {
+		e.metrics.memory.WithLabelValues(room).Set(float64(n))
+	}
+	e.metrics.memoryLive.Set(float64(m.Live))
+	users, joins := e.Features.UserStats(), e.joiner.Memory()
+	for room, n := range map[string][4]int64{
+		"users": {users.Known, int64(users.InMemory), int64(users.Revived), int64(users.Evicted)},
+		"joins": {int64(joins.Pending), int64(joins.InMemory), joins.Reads, joins.Evicted},
+	} {
+		e.metrics.entities.WithLabelValues(room, "all").Set(float64(n[0]))
+		e.metrics.entities.WithLabelValues(room, "in_memory").Set(float64(n[1]))
+		e.metrics.coldReads.WithLabelValues(room).Add(float64(n[2] - e.coldSeen[room][2]))
+		e.metrics.evicted.WithLabelValues(room).Add(float64(n[3] - e.coldSeen[room][3]))
+		e.coldSeen[room] = n
+	}
+	e.metrics.forgotten.WithLabelValues("dedup").Set(float64(e.Dedup.Evicted()))
+	e.metrics.forgotten.WithLabelValues("late").Set(float64(e.joiner.Counters().Forgotten))
 }
 
 // liveBytes is the heap that was in use at the last collection; 0: there was none yet.

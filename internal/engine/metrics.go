@@ -12,20 +12,23 @@ import (
 )
 
 type metrics struct {
-	records      [outcomes]prometheus.Counter
-	steps        prometheus.Counter
-	appliedDelay prometheus.Histogram
-	learnedDelay prometheus.Histogram
-	outcomeDelay prometheus.Histogram
-	prediction   []prometheus.Observer // by head
-	busy         prometheus.Counter
-	queue        prometheus.Gauge
-	skew         prometheus.Counter
-	checkpoints  *prometheus.CounterVec // by outcome
-	checkpointAt prometheus.Gauge
-	memory       *prometheus.GaugeVec // by room
-	memoryLive   prometheus.Gauge
-	held         prometheus.Gauge
+	records            [outcomes]prometheus.Counter
+	steps              prometheus.Counter
+	appliedDelay       prometheus.Histogram
+	learnedDelay       prometheus.Histogram
+	outcomeDelay       prometheus.Histogram
+	prediction         []prometheus.Observer // by head
+	busy               prometheus.Counter
+	queue              prometheus.Gauge
+	skew               prometheus.Counter
+	checkpoints        *prometheus.CounterVec // by outcome
+	checkpointAt       prometheus.Gauge
+	memory             *prometheus.GaugeVec // by room
+	memoryLive         prometheus.Gauge
+	held               prometheus.Gauge
+	entities           *prometheus.GaugeVec   // by room and where
+	coldReads, evicted *prometheus.CounterVec // by room
+	forgotten          *prometheus.GaugeVec   // by room
 }
 
 var (
@@ -75,6 +78,18 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 		memoryLive: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_memory_live_bytes", Help: "Heap in use when garbage was collected last; what the budget governs.",
 		}),
+		entities: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "recsvc_memory_entities", Help: "Users and pending impressions (joins): all, and those in memory.",
+		}, []string{"room", "where"}),
+		coldReads: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_memory_cold_reads_total", Help: "Entities that the writer has read back from the state, by room.",
+		}, []string{"room"}),
+		evicted: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recsvc_memory_evicted_total", Help: "Entities that have left memory, by room.",
+		}, []string{"room"}),
+		forgotten: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "recsvc_memory_forgotten", Help: "Forgotten before their time, because there were too many: ids of events (dedup), closed impressions (late).",
+		}, []string{"room"}),
 		held: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_engine_held", Help: "1 while the writer applies nothing, because memory is full and waits for a checkpoint.",
 		}),
