@@ -112,8 +112,11 @@ func (m *memFS) tear() {
 func TestNoSingleFailureLosesAnAcknowledgedRecord(t *testing.T) {
 	for _, fault := range []error{errFault, syscall.ENOSPC, shortWrite{1, syscall.EIO}} {
 		t.Run(fault.Error(), func(t *testing.T) {
-			survived := 0
-			for n := int64(1); ; n++ {
+			survived, step := 0, int64(1)
+			if testing.Short() {
+				step = 7
+			}
+			for n := int64(1); ; n += step {
 				files, h := newMemFS(), newHistory()
 				var ops atomic.Int64
 				var failed atomic.Value
@@ -125,7 +128,7 @@ func TestNoSingleFailureLosesAnAcknowledgedRecord(t *testing.T) {
 					return fault
 				}
 				dir, rng := t.TempDir(), rand.New(rand.NewPCG(9, uint64(n)))
-				for life := range 4 {
+				for life := range 3 {
 					before := failed.Load()
 					err := h.session(dir, files, rng)
 					if now := failed.Load(); (before != nil || now == nil) && err != nil {
@@ -142,7 +145,7 @@ func TestNoSingleFailureLosesAnAcknowledgedRecord(t *testing.T) {
 				h.holds(t, dir, files)
 				h.holds(t, dir, files.powerLoss(rng))
 				if failed.Load() == nil {
-					if n < 200 {
+					if n < 150 {
 						t.Fatalf("only %d operations: the session does too little", n)
 					}
 					break
