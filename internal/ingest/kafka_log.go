@@ -66,9 +66,9 @@ func (l *KafkaLog) Append(ctx context.Context, recs []event.Record) (event.Curso
 // Wait implements Log. Nothing is left to wait for: Append has.
 func (l *KafkaLog) Wait(ctx context.Context, _ event.Cursor) error { return ctx.Err() }
 
-// Close waits for what is being sent and lets go of the brokers. Appends after it
-// fail with ErrKafkaClosed; a second Close does nothing.
-func (l *KafkaLog) Close() error { return l.producer.close() }
+// Close waits for what is being sent, for Timeout at most, and lets go of the brokers. Appends after it fail with
+// ErrKafkaClosed; a second Close does nothing.
+func (l *KafkaLog) Close() error { return l.producer.close(l.opts.Timeout) }
 
 func (l *KafkaLog) messages(recs []event.Record) ([]*sarama.ProducerMessage, error) {
 	msgs := make([]*sarama.ProducerMessage, len(recs))

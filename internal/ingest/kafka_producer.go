@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -19,6 +20,7 @@ type kafkaProducer struct {
 	config  func() *sarama.Config
 
 	mu       sync.Mutex
+	dialer   *kafkaDialer
 	client   sarama.Client
 	producer sarama.SyncProducer // nil before the first message
 	closed   bool
@@ -62,7 +64,9 @@ func (p *kafkaProducer) begin() (sarama.SyncProducer, error) {
 }
 
 func (p *kafkaProducer) connect() error {
-	client, err := sarama.NewClient(p.brokers, p.config())
+	settings := p.config()
+	dialer := dialThrough(settings)
+	client, err := sarama.NewClient(p.brokers, settings)
 	if err != nil {
 		return err
 	}
@@ -70,20 +74,23 @@ func (p *kafkaProducer) connect() error {
 	if err != nil {
 		return errors.Join(err, client.Close())
 	}
-	p.client, p.producer = client, producer
+	p.dialer, p.client, p.producer = dialer, client, producer
 	return nil
 }
 
-// close waits for what is being sent and lets go of the brokers. A second close does nothing.
-func (p *kafkaProducer) close() error {
+// close waits for what is being sent, but not for long, and lets go of the brokers. A second close does nothing.
+func (p *kafkaProducer) close(grace time.Duration) error {
 	p.mu.Lock()
 	p.closed = true
-	producer, client := p.producer, p.client
-	p.producer, p.client = nil, nil
+	dialer, producer, client := p.dialer, p.producer, p.client
+	p.dialer, p.producer, p.client = nil, nil, nil
 	p.mu.Unlock()
 	if producer == nil {
 		return nil
 	}
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	defer dialer.cutAfter(now, grace)()
 	p.sending.Wait()
 	return errors.Join(producer.Close(), client.Close())
 }

@@ -35,7 +35,7 @@ func (h *kafkaHandler) openReader(partition int32) (*kafkaReader, error) {
 	r := &kafkaReader{topic: h.source.opts.Topic, partition: partition, timeout: h.source.opts.Timeout, broker: sarama.NewBroker(leader.Addr())}
 	c := h.source.opts.sourceConfig()
 	c.Net.ReadTimeout = r.timeout
-	r.tap = &tapDialer{timeout: r.timeout, tls: h.source.opts.TLS}
+	r.tap = &tapDialer{dialer: h.dialer, timeout: r.timeout, tls: h.source.opts.TLS}
 	c.Net.TLS.Enable, c.Net.TLS.Config = false, nil // the tap does it
 	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, r.tap
 	if err := r.broker.Open(c); err != nil {
@@ -199,22 +199,36 @@ func readBatchHead(r io.Reader, n int) (*rawBatch, error) {
 
 // tapDialer makes a connection for sarama and keeps hold of it, in the clear.
 type tapDialer struct {
+	dialer  *kafkaDialer
 	timeout time.Duration
 	tls     *tls.Config
 	conn    net.Conn
 }
 
 // Dial implements sarama's proxy dialer.
-func (d *tapDialer) Dial(network, address string) (conn net.Conn, err error) {
+func (d *tapDialer) Dial(network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
-	if d.tls != nil {
-		conn, err = (&tls.Dialer{Config: d.tls}).DialContext(ctx, network, address)
-	} else {
-		conn, err = new(net.Dialer).DialContext(ctx, network, address)
+	conn, err := d.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
 	d.conn = conn
-	return conn, err
+	if d.tls == nil {
+		return conn, nil
+	}
+	c := d.tls.Clone()
+	if c.ServerName == "" {
+		if c.ServerName, _, err = net.SplitHostPort(address); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	secure := tls.Client(conn, c)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	d.conn = secure
+	return secure, nil
 }
 
 // unreadable tells errors that may come from the bytes of the log from those of a cluster in trouble. When in doubt they may:

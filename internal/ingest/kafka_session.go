@@ -13,6 +13,7 @@ import (
 type kafkaHandler struct {
 	source  *KafkaSource
 	client  sarama.Client
+	dialer  *kafkaDialer
 	group   sarama.ConsumerGroup
 	out     chan<- *Batch
 	backoff *backoff

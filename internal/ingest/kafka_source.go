@@ -75,7 +75,7 @@ func (s *KafkaSource) Run(ctx context.Context, from event.Cursor, out chan<- *Ba
 	s.begin(from)
 	if s.opts.DeadLetterTopic != "" {
 		s.letters = &kafkaProducer{brokers: s.opts.Brokers, config: s.opts.letterConfig}
-		defer s.letters.close()
+		defer s.letters.close(leaveGrace)
 	}
 	backoff := backoff{max: s.opts.MaxBackoff}
 	for {
@@ -129,24 +129,30 @@ func (s *KafkaSource) fail(err error) {
 
 // connect makes one client and one membership and keeps them for as many sessions as they serve.
 func (s *KafkaSource) connect(ctx context.Context, out chan<- *Batch, backoff *backoff) (err error) {
-	client, err := sarama.NewClient(s.opts.Brokers, s.opts.sourceConfig())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	settings := s.opts.sourceConfig()
+	dialer := dialThrough(settings)
+	defer dialer.cutAfter(ctx, leaveGrace)()
+	client, err := sarama.NewClient(s.opts.Brokers, settings)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.leave(client)) }()
+	defer func() {
+		cancel(nil)
+		err = errors.Join(err, s.leave(client))
+	}()
 	s.join(client)
 	if err := s.identify(ctx, client); err != nil {
 		return err
 	}
 	s.checkTimestamps(client)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	group, err := sarama.NewConsumerGroupFromClient(s.opts.Group,
 		&identifyingClient{Client: client, ctx: ctx, source: s, leave: cancel})
 	if err != nil {
 		return err
 	}
-	handler := &kafkaHandler{source: s, client: client, group: group, out: out, backoff: backoff}
+	handler := &kafkaHandler{source: s, client: client, dialer: dialer, group: group, out: out, backoff: backoff}
 
 	var watch sync.WaitGroup
 	watch.Go(func() { s.watchErrors(group.Errors(), cancel) })

@@ -13,8 +13,11 @@ import (
 // holdInterval is how often Hold is asked.
 const holdInterval = 100 * time.Millisecond
 
-// errKafkaStuck ends a membership that hands out nothing although records wait.
-var errKafkaStuck = errors.New("records wait and none comes: joining the group anew")
+// What ends a membership that looks well to sarama.
+var (
+	errKafkaStuck  = errors.New("records wait and none comes: joining the group anew")
+	errKafkaSilent = errors.New("the brokers do not answer")
+)
 
 // regulate pauses the fetching of what must not be handed out now, until ctx ends: everything while Hold says so, a
 // partition while it stands still or its letters cannot be sent. Heartbeats go on: pausing is no reason to rebalance.
@@ -81,22 +84,48 @@ func (s *KafkaSource) paused(held bool) (stop, run []int32) {
 	return stop, run
 }
 
-// look asks the brokers now and then, until ctx ends: whether the topic is still the same, where its partitions end, and
-// so whether a partition is stuck.
+// look asks the brokers now and then, until ctx ends: whether they answer, whether the topic is still the same, where its
+// partitions end, and so whether a partition is stuck. sarama's own heartbeats take minutes to give up a broker that has
+// stopped to answer.
 func (h *kafkaHandler) look(ctx context.Context, leave context.CancelCauseFunc) {
 	for sleep(ctx, h.source.opts.Look) == nil {
-		if err := h.source.identify(ctx, h.client); errors.Is(err, ErrKafkaTopic) {
+		if err := h.lookAround(ctx); err != nil {
+			h.source.opts.Logger.Error("kafka: leaving the session", zap.Error(err))
 			leave(err)
 			return
 		}
-		for _, partition := range h.source.running() {
-			if err := h.lookAt(ctx, partition); err != nil {
-				h.source.metrics.rejoins.Inc()
-				h.source.opts.Logger.Error("kafka: a partition is stuck", zap.Int32("partition", partition), zap.Error(err))
-				leave(err)
-				return
-			}
+	}
+}
+
+// lookAround returns why the session is to be left, if it is. What fails is not judged: then other requests fail, too.
+func (h *kafkaHandler) lookAround(ctx context.Context) error {
+	err := h.source.within(func() error { return h.source.identify(ctx, h.client) })
+	if errors.Is(err, ErrKafkaTopic) || errors.Is(err, errKafkaSilent) {
+		return err
+	}
+	for _, partition := range h.source.running() {
+		err := h.source.within(func() error { return h.lookAt(partition) })
+		if errors.Is(err, errKafkaStuck) {
+			h.source.metrics.rejoins.Inc()
 		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within lets f ask a broker, for as long as a request may take and one is connected.
+func (s *KafkaSource) within(f func() error) error {
+	answered := make(chan error, 1)
+	s.asking.Go(func() { answered <- f() })
+	late := time.NewTimer(2 * s.opts.Timeout)
+	defer late.Stop()
+	select {
+	case err := <-answered:
+		return err
+	case <-late.C:
+		return errKafkaSilent
 	}
 }
 
@@ -112,8 +141,8 @@ func (s *KafkaSource) running() (partitions []int32) {
 	return partitions
 }
 
-// lookAt returns an error when a partition is stuck. What cannot be asked is not judged: then other requests fail, too.
-func (h *kafkaHandler) lookAt(ctx context.Context, partition int32) error {
+// lookAt returns an error when a partition is stuck.
+func (h *kafkaHandler) lookAt(partition int32) error {
 	end, err := h.client.GetOffset(h.source.opts.Topic, partition, sarama.OffsetNewest)
 	if err != nil {
 		return nil
@@ -127,8 +156,8 @@ func (h *kafkaHandler) lookAt(ctx context.Context, partition int32) error {
 	if bare >= end || idle < h.source.opts.StuckAfter {
 		return nil
 	}
-	err = errors.Join(errKafkaStuck, err, ctx.Err())
-	return fmt.Errorf("partition %d: nothing at offset %d for %v, and the log ends at %d: %w", partition, next, idle.Round(time.Second), end, err)
+	return fmt.Errorf("partition %d: nothing at offset %d for %v, and the log ends at %d: %w", partition, next, idle.Round(time.Second), end,
+		errors.Join(errKafkaStuck, err))
 }
 
 // idle notes where a partition ends and returns for how long nothing came of it although records wait, and nothing here
