@@ -25,12 +25,20 @@ type bench struct {
 	progress io.Writer
 
 	// For the live sections.
-	loaded  string // data directory with KuaiRand in it
-	config  string
-	singles *traffic
-	beside  *traffic
-	batches *traffic
-	users   []string // of whom lists are asked for
+	config   string
+	singles  *traffic
+	beside   *traffic
+	hundreds *traffic
+	batches  *traffic
+	users    []string // of whom lists are asked for
+
+	// For the sections with a million users.
+	crowd   *streamed
+	glanced int // rounds of glances so far
+
+	// For Kafka.
+	helpers []int // processes whose CPU time counts as the generator's
+	topics  int   // made so far
 }
 
 // newBench finds the data and builds the server.
@@ -80,8 +88,10 @@ func (b *bench) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.live(ctx); err != nil {
-		return err
+	for _, part := range []func(context.Context) error{b.live, b.crowded, b.memory, b.kafka} {
+		if err := part(ctx); err != nil {
+			return err
+		}
 	}
 	if err := b.disk("after"); err != nil {
 		return err
@@ -101,17 +111,30 @@ func (b *bench) disk(when string) error {
 
 func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
-// live runs the sections that need a server.
+// live runs the sections that need a server with KuaiRand in it.
 func (b *bench) live(ctx context.Context) error {
-	parts := map[string]func(context.Context, string) error{"lists": b.lists, "click": b.clicks, "events": b.events}
+	return b.onCopies(ctx, b.prepare, map[string]section{"lists": b.lists, "click": b.clicks, "durable": b.durable})
+}
+
+// crowded runs the sections that need a server with a million users in it.
+func (b *bench) crowded(ctx context.Context) error {
+	return b.onCopies(ctx, b.gather, map[string]section{"restart": b.restart, "checkpoint": b.checkpoint})
+}
+
+// section takes its figures once, on a data directory.
+type section func(ctx context.Context, data string) error
+
+// onCopies runs those of the parts that were asked for, in each repeat on a fresh copy of the directory that prepare makes.
+func (b *bench) onCopies(ctx context.Context, prepare func(context.Context) (string, error), parts map[string]section) error {
 	if !slices.ContainsFunc(b.opts.only, func(s string) bool { return parts[s] != nil }) {
 		return nil
 	}
-	if err := b.prepare(ctx); err != nil {
+	loaded, err := prepare(ctx)
+	if err != nil {
 		return err
 	}
 	for i := range b.opts.repeats {
-		data, err := b.freshData()
+		data, err := b.copyOf(loaded)
 		if err != nil {
 			return err
 		}
@@ -128,13 +151,13 @@ func (b *bench) live(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(loaded)
 }
 
-// freshData copies the loaded directory, and waits until the copy no longer keeps the disk busy.
-func (b *bench) freshData() (string, error) {
+// copyOf copies a loaded directory, and waits until the copy no longer keeps the disk busy.
+func (b *bench) copyOf(loaded string) (string, error) {
 	data := filepath.Join(b.work, "data")
-	if err := os.CopyFS(data, os.DirFS(b.loaded)); err != nil {
+	if err := os.CopyFS(data, os.DirFS(loaded)); err != nil {
 		return "", fmt.Errorf("copy the loaded state: %w", err)
 	}
 	syscall.Sync()

@@ -22,7 +22,7 @@ const (
 
 // clicks takes the figures of a click and the list that it changes.
 func (b *bench) clicks(ctx context.Context, data string) error {
-	return b.serve(ctx, data, func(s *session) error {
+	return b.serve(ctx, launch{config: b.config, data: data}, func(s *session) error {
 		if _, err := s.clicksBeside(ctx, b.opts.long(warmUp)); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ const listTime = 10 * time.Second
 
 // lists takes the figures of GET /v1/recommendations.
 func (b *bench) lists(ctx context.Context, data string) error {
-	return b.serve(ctx, data, func(s *session) error {
+	return b.serve(ctx, launch{config: b.config, data: data}, func(s *session) error {
 		b.figures.add("ready after a restart with kuairand loaded", "s", noGoal, s.server.up.Seconds())
 		shipped, err := s.askLists(ctx, "default", 8, b.opts.long(warmUp))
 		if err != nil {

@@ -17,6 +17,8 @@ type load struct {
 	seconds float64
 	usage   usage
 	worst   lag
+
+	checkpoints []checkpoint // that ended meanwhile
 }
 
 // perSecond is the rate of answers that count.

@@ -21,9 +21,12 @@ type cpu struct {
 	at                         time.Time
 }
 
-// readCPU reads the clocks. pid 0: there is no server.
-func readCPU(pid int) cpu {
+// readCPU reads the clocks. pid 0: there is no server. Helpers count as the generator's.
+func readCPU(pid int, helpers ...int) cpu {
 	c := cpu{generator: ownCPU(), machine: machineCPU(), at: time.Now()}
+	for _, helper := range helpers {
+		c.generator += processCPU(helper)
+	}
 	if pid > 0 {
 		c.server = processCPU(pid)
 	}
@@ -75,19 +78,32 @@ func number(b []byte) float64 {
 	return v
 }
 
-// peakMemory is the greatest resident set of a process so far, in bytes. It is not rusage's, which a child inherits
-// from whoever forked it.
-func peakMemory(pid int) float64 {
+// resident is the memory of a process that is in RAM, in bytes.
+type resident struct {
+	peak float64 // the greatest so far. It is not rusage's, which a child inherits from whoever forked it
+	anon float64 // its own, now
+	file float64 // mapped files, now: the kernel takes clean ones back when it needs room
+}
+
+func readResident(pid int) resident {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return resident{}
 	}
-	_, rest, _ := bytes.Cut(text, []byte("VmHWM:"))
-	fields := bytes.Fields(rest)
-	if len(fields) == 0 {
-		return 0
+	size := func(key string) float64 {
+		_, rest, _ := bytes.Cut(text, []byte("\n"+key+":"))
+		fields := bytes.Fields(rest)
+		if len(fields) == 0 {
+			return 0
+		}
+		return number(fields[0]) * 1024
 	}
-	return number(fields[0]) * 1024
+	return resident{peak: size("VmHWM"), anon: size("RssAnon"), file: size("RssFile")}
+}
+
+// most takes the greatest of each.
+func (r resident) most(o resident) resident {
+	return resident{max(r.peak, o.peak), max(r.anon, o.anon), max(r.file, o.file)}
 }
 
 // describeMachine is one line for the reader of the figures.

@@ -22,20 +22,20 @@ rank:
 `
 
 // prepare loads KuaiRand, its times shifted to end now, into a data directory, and makes the traffic.
-func (b *bench) prepare(ctx context.Context) error {
+func (b *bench) prepare(ctx context.Context) (loaded string, err error) {
 	b.say("loading kuairand")
 	if err := b.writeConfig(); err != nil {
-		return err
+		return "", err
 	}
 	events, items, err := b.kuairand.shift(b.work)
 	if err != nil {
-		return err
+		return "", err
 	}
-	b.loaded = filepath.Join(b.work, "loaded")
-	if _, err := b.replay(ctx, append(b.kuairand.replayFrom(events, items), "-data", b.loaded)); err != nil {
-		return err
+	loaded = filepath.Join(b.work, "kuairand")
+	if _, err := b.replay(ctx, append(b.kuairand.replayFrom(events, items), "-data", loaded)); err != nil {
+		return "", err
 	}
-	return b.makeTraffic()
+	return loaded, b.makeTraffic()
 }
 
 func (b *bench) writeConfig() error {
@@ -64,6 +64,7 @@ func (b *bench) makeTraffic() error {
 	last := lines[max(0, len(lines)-lastLines):]
 	b.singles = newTraffic('1', last, 1)
 	b.beside = newTraffic('2', last, besideEvents)
+	b.hundreds = newTraffic('4', lines, 100)
 	b.batches = newTraffic('3', lines, batch)
 	b.users, err = usersOf(last)
 	return err

@@ -6,50 +6,98 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// server is a running `recsvc serve`.
-type server struct {
-	cmd  *exec.Cmd
-	addr string
-	up   time.Duration // from its start to its ready line
-	done chan error
-	log  *os.File
+// launch is what a server is started with.
+type launch struct {
+	config string // file; empty: the configuration that is built in
+	data   string
+	env    []string // NAME=value: settings over those of the file
 }
 
-// startServer starts the binary and waits for its ready line. Its log goes to the file logTo.
-func startServer(ctx context.Context, binary, config, data, logTo string) (*server, error) {
-	log, err := os.OpenFile(logTo, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+// server is a running `recsvc serve`.
+type server struct {
+	cmd   *exec.Cmd
+	addr  string
+	start time.Time
+	up    time.Duration // from its start to its ready line
+	ready chan error
+	done  chan error
+	log   *os.File
+}
+
+// start starts a server and returns before it is ready.
+func (b *bench) start(ctx context.Context, l launch) (*server, error) {
+	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{done: make(chan error, 1), log: log}
-	s.cmd = exec.CommandContext(ctx, binary, "serve", "-config", config, "-data", data, "-listen", "127.0.0.1:0")
-	s.cmd.Stderr = log
+	log, err := os.OpenFile(filepath.Join(b.work, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{addr: addr, ready: make(chan error, 1), done: make(chan error, 1), log: log}
+	args := []string{"serve", "-data", l.data, "-listen", addr}
+	if l.config != "" {
+		args = append(args, "-config", l.config)
+	}
+	s.cmd = exec.CommandContext(ctx, b.binary, args...)
+	s.cmd.Stderr, s.cmd.Env = log, append(os.Environ(), l.env...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	start := time.Now()
+	s.start = time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	in := bufio.NewReader(out)
-	line, err := in.ReadString('\n')
-	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "ready http://")
-	if err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("the server is not ready but says %q; see %s", line, logTo), err, s.cmd.Cancel(), s.cmd.Wait(), log.Close())
-	}
-	s.addr, s.up = addr, time.Since(start)
 	go func() {
+		in := bufio.NewReader(out)
+		line, err := in.ReadString('\n')
+		if s.up = time.Since(s.start); !strings.HasPrefix(line, "ready http://") {
+			err = fmt.Errorf("the server is not ready but says %q; its log ends with\n%s", line, tail(log.Name()))
+		}
+		s.ready <- err
 		_, _ = io.Copy(io.Discard, in)
 		s.done <- s.cmd.Wait()
 	}()
+	return s, nil
+}
+
+// tail is the end of a file, which will be gone when somebody wants to read it.
+func tail(file string) []byte {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return text[max(0, len(text)-2000):]
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// startReady starts a server and waits for its ready line.
+func (b *bench) startReady(ctx context.Context, l launch) (*server, error) {
+	s, err := b.start(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if err := <-s.ready; err != nil {
+		return nil, errors.Join(err, s.kill())
+	}
 	return s, nil
 }
 
@@ -67,10 +115,21 @@ func (s *server) stop() error {
 	select {
 	case err := <-s.done:
 		if err != nil {
-			return fmt.Errorf("the server ended in an error, see %s: %w", s.log.Name(), err)
+			return fmt.Errorf("the server ended in an error: %w; its log ends with\n%s", err, tail(s.log.Name()))
 		}
 		return nil
 	case <-time.After(stopTimeout):
 		return errors.Join(fmt.Errorf("the server does not stop within %v", stopTimeout), s.cmd.Process.Kill())
 	}
+}
+
+// kill ends the server at once, and returns when it is gone.
+func (s *server) kill() error {
+	defer s.log.Close()
+	err := s.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	<-s.done // killed: an error that is no news
+	return err
 }

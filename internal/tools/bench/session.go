@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -18,10 +17,10 @@ type session struct {
 	watch  *watch
 }
 
-// serve starts the server on data, runs fn, and stops the server again. What the server should not have met in the
+// serve starts a server, runs fn when it is ready, and stops the server again. What the server should not have met in the
 // generator's traffic is noted.
-func (b *bench) serve(ctx context.Context, data string, fn func(*session) error) (err error) {
-	srv, err := startServer(ctx, b.binary, b.config, data, filepath.Join(b.work, "server.log"))
+func (b *bench) serve(ctx context.Context, l launch, fn func(*session) error) (err error) {
+	srv, err := b.startReady(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -59,19 +58,19 @@ func (s *session) measure(ctx context.Context, name string, load func(context.Co
 	if _, err := s.watch.settle(ctx); err != nil {
 		return nil, err
 	}
-	s.watch.worst = lag{}
+	s.watch.worst, s.watch.checkpoints = lag{}, nil
 	watched, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.watch.run(watched) })
-	before := readCPU(s.server.pid())
+	before := readCPU(s.server.pid(), s.helpers...)
 	l, err := load(ctx)
-	after := readCPU(s.server.pid())
+	after := readCPU(s.server.pid(), s.helpers...)
 	stop()
 	wg.Wait()
 	if err = errors.Join(err, s.watch.err); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	l.usage, l.worst = before.until(after), s.watch.worst
+	l.usage, l.worst, l.checkpoints = before.until(after), s.watch.worst, s.watch.checkpoints
 	if len(l.took) == 0 {
 		return nil, fmt.Errorf("%s: no request was answered as expected (%d were refused)", name, l.refused)
 	}
@@ -88,7 +87,7 @@ func (b *bench) addLatency(name string, took latencies, p99 goal) {
 }
 
 func (s *session) addMemory(during string) {
-	s.figures.add("peak memory of the server, "+during, "MB", noGoal, peakMemory(s.server.pid())/1e6)
+	s.figures.add("peak memory of the server, "+during, "MB", noGoal, readResident(s.server.pid()).peak/1e6)
 }
 
 // metric reads one sample without labels from /metrics.

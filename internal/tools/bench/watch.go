@@ -15,17 +15,27 @@ type lag struct {
 // watchEvery is the time between two looks at the server's status, which is work for the server as well.
 const watchEvery = 200 * time.Millisecond
 
+// checkpoint is one that was written.
+type checkpoint struct {
+	Epoch   uint64  `json:"epoch"`
+	Bytes   float64 `json:"bytes"`
+	Seconds float64 `json:"seconds"`
+}
+
 // watch looks at /admin/v1/status while a load runs.
 type watch struct {
-	conn  *conn
-	worst lag
-	err   error
+	conn        *conn
+	worst       lag
+	epoch       uint64 // of the newest checkpoint seen
+	checkpoints []checkpoint
+	err         error
 }
 
 // status is what we read of /admin/v1/status.
 type status struct {
-	LagRecords int64   `json:"lag_records"`
-	LagSeconds float64 `json:"lag_seconds"`
+	LagRecords int64      `json:"lag_records"`
+	LagSeconds float64    `json:"lag_seconds"`
+	Checkpoint checkpoint `json:"checkpoint"`
 	Counts     struct {
 		Applied      int64 `json:"applied"`
 		Duplicate    int64 `json:"duplicate"`
@@ -46,7 +56,13 @@ func (w *watch) look() (s status, err error) {
 	if err != nil {
 		return s, err
 	}
-	return s, json.Unmarshal(body, &s)
+	if err := json.Unmarshal(body, &s); err != nil {
+		return s, err
+	}
+	if s.Checkpoint.Epoch != w.epoch {
+		w.epoch, w.checkpoints = s.Checkpoint.Epoch, append(w.checkpoints, s.Checkpoint)
+	}
+	return s, nil
 }
 
 // run looks until ctx ends.

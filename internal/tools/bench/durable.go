@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	singleTime    = 10 * time.Second
+	durableTime   = 10 * time.Second
 	sustainedTime = 60 * time.Second
+
+	durableEvents = 400_000 // of one load, at most: the log takes more than the engine does, and what waits is bounded
 
 	batch = 1000 // events in a request
 
@@ -22,16 +24,18 @@ const (
 	burstRequests = 400
 )
 
-// events takes the figures of POST /v1/events. All of them are durable: 202 comes after fdatasync.
-func (b *bench) events(ctx context.Context, data string) error {
-	return b.serve(ctx, data, func(s *session) error {
+// durable takes the figures of POST /v1/events. All of them are durable: 202 comes after fdatasync.
+func (b *bench) durable(ctx context.Context, data string) error {
+	return b.serve(ctx, launch{config: b.config, data: data}, func(s *session) error {
 		warm := closedLoad{conns: 8, status: 202, next: b.singles.next}
 		if _, err := warm.run(ctx, s.server.addr, b.opts.long(warmUp)); err != nil {
 			return err
 		}
-		for _, conns := range []int{1, 64} {
-			if err := s.addSingles(ctx, conns); err != nil {
-				return err
+		for _, t := range []*traffic{b.singles, b.hundreds, b.batches} {
+			for _, conns := range []int{1, 64} {
+				if err := s.addDurable(ctx, t, conns); err != nil {
+					return err
+				}
 			}
 		}
 		if err := s.addSustained(ctx); err != nil {
@@ -40,28 +44,29 @@ func (b *bench) events(ctx context.Context, data string) error {
 		if err := s.addBurst(ctx); err != nil {
 			return err
 		}
-		s.addMemory("events")
+		s.addMemory("durable events")
 		return nil
 	})
 }
 
-func (s *session) addSingles(ctx context.Context, conns int) error {
-	name := fmt.Sprintf("durable events, 1 per request, %d connections", conns)
+// addDurable sends requests of one size, each when the last one of its connection is answered.
+func (s *session) addDurable(ctx context.Context, t *traffic, conns int) error {
+	name := fmt.Sprintf("durable events, %s per request, %d connections", plain(float64(t.events)), conns)
 	if conns == 1 {
-		name = "durable events, 1 per request, 1 connection"
+		name = fmt.Sprintf("durable events, %s per request, 1 connection", plain(float64(t.events)))
 	}
 	rate := noGoal
-	if conns == 64 {
+	if t.events == 1 && conns == 64 {
 		rate = atLeast(5000)
 	}
-	c := closedLoad{conns: conns, status: 202, next: s.singles.next}
+	c := closedLoad{conns: conns, status: 202, next: t.next, limit: int64(durableEvents / t.events)}
 	l, err := s.measure(ctx, name, func(ctx context.Context) (*load, error) {
-		return c.run(ctx, s.server.addr, s.opts.long(singleTime))
+		return c.run(ctx, s.server.addr, s.opts.long(durableTime))
 	})
 	if err != nil {
 		return err
 	}
-	f := s.figures.add(name, "events/s", rate, l.perSecond())
+	f := s.figures.add(name, "events/s", rate, l.perSecond()*float64(t.events))
 	f.cpu = append(f.cpu, l.usage)
 	s.addLatency(name, l.took, noGoal)
 	return nil
