@@ -145,8 +145,10 @@ func NewCopier(o CopierOptions) *Copier {
 	return c
 }
 
-// The pauses after failures: doubled from the first to the longest, which the interval bounds too.
+// The pauses: of a server that has just started and has its log to catch up with, and after failures, doubled from the first to the
+// longest, which the interval bounds too.
 const (
+	startPause   = time.Minute
 	firstRetry   = 30 * time.Second
 	longestRetry = time.Hour
 )
@@ -185,15 +187,15 @@ func (c *Copier) Run(ctx context.Context) error {
 func (c *Copier) firstWait(ctx context.Context) time.Duration {
 	v, err := c.o.Open()
 	if err != nil {
-		return 0 // the first try says so
+		return startPause // the first try says so
 	}
 	defer v.Close()
 	copies, err := backupCopies(ctx, v)
 	if err != nil || len(copies) == 0 {
-		return 0
+		return startPause
 	}
 	c.have(copies)
-	return min(max(0, copyTime(copies[0]).Add(c.o.Every).Sub(c.o.Now())), c.o.Every)
+	return min(max(startPause, copyTime(copies[0]).Add(c.o.Every).Sub(c.o.Now())), c.o.Every)
 }
 
 func (c *Copier) have(copies []vault.Info) {

@@ -109,15 +109,15 @@ func copyNames(t *testing.T, dir, prefix string) (names []string) {
 
 func TestCopiesAreTakenAtTheIntervalAndTheOldestGo(t *testing.T) {
 	dir, reg := t.TempDir(), prometheus.NewRegistry()
-	clock := newClockwork(10) // the first at once, then one every 6 hours
+	clock := newClockwork(10) // the first after a minute, then one every 6 hours
 	runCopier(t, CopierOptions{
 		Open: directoryVault(dir), Backup: fixedBackup("state"), Every: 6 * time.Hour, Keep: vault.Retention{Newest: 2, Days: 2}, Registerer: reg,
 	}, clock)
-	want := []string{"recsvc-20260502T180000Z.backup", "recsvc-20260503T000000Z.backup", "recsvc-20260503T060000Z.backup"}
+	want := []string{"recsvc-20260502T180100Z.backup", "recsvc-20260503T000100Z.backup", "recsvc-20260503T060100Z.backup"}
 	if got := copyNames(t, dir, backupPrefix); !slices.Equal(got, want) {
 		t.Errorf("kept %v, want %v", got, want)
 	}
-	newest := time.Date(2026, 5, 3, 6, 0, 0, 0, time.UTC).Unix()
+	newest := time.Date(2026, 5, 3, 6, 1, 0, 0, time.UTC).Unix()
 	err := testutil.GatherAndCompare(reg, strings.NewReader(fmt.Sprintf(`
 # HELP recsvc_backup_bytes Size of the newest whole copy of the state.
 # TYPE recsvc_backup_bytes gauge
@@ -138,7 +138,7 @@ func TestARestartDoesNotCopyMoreOften(t *testing.T) {
 	dir := t.TempDir()
 	runCopier(t, CopierOptions{Open: directoryVault(dir), Backup: fixedBackup("state"), Every: 6 * time.Hour}, newClockwork(1))
 	clock := newClockwork(1)
-	clock.now = clock.now.Add(2 * time.Hour)
+	clock.now = clock.now.Add(2*time.Hour + startPause) // the first copy was taken after the pause
 	runCopier(t, CopierOptions{Open: directoryVault(dir), Backup: fixedBackup("state"), Every: 6 * time.Hour}, clock)
 	if clock.waits[0] != 4*time.Hour {
 		t.Errorf("it waits %v for the next copy", clock.waits[0])
@@ -165,7 +165,7 @@ func TestACopyThatFailsIsTriedAgainAndCounted(t *testing.T) {
 			return fixedBackup("state")(ctx, w)
 		},
 	}, clock)
-	want := []time.Duration{0, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 10 * time.Minute}
+	want := []time.Duration{startPause, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 10 * time.Minute}
 	if !slices.Equal(clock.waits, want) {
 		t.Errorf("it waited %v, want %v", clock.waits, want)
 	}
@@ -235,8 +235,9 @@ func TestARottenSnapshotDoesNotEndTheBackups(t *testing.T) {
 func TestACopyIsGivenUpWithTheServer(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
+	clock := newClockwork(1)
 	err := NewCopier(CopierOptions{
-		Open: directoryVault(dir), Every: time.Hour,
+		Open: directoryVault(dir), Every: time.Hour, Now: clock.Now, After: clock.After,
 		Backup: func(ctx context.Context, w io.Writer) (state.BackupSummary, error) {
 			_, _ = io.WriteString(w, "half of a")
 			cancel()
@@ -255,9 +256,9 @@ func TestACopyIsGivenUpWithTheServer(t *testing.T) {
 	}
 }
 
-// vaultConfig is attributesOnly with copies in a directory.
+// vaultConfig is attributesOnly with copies in a directory. None are taken while a test lasts.
 func vaultConfig(dir string) string {
-	return attributesOnly + fmt.Sprintf("backup: {every: 1h, restore_on_empty: true, to: {directory: %q}}\n", dir)
+	return attributesOnly + fmt.Sprintf("backup: {every: 7d, restore_on_empty: true, to: {directory: %q}}\n", dir)
 }
 
 // copyNow takes one copy of a running server.
