@@ -21,8 +21,8 @@ func (a *app) openEngine() error {
 	if err == nil {
 		err = a.checkMark()
 	}
-	if errors.Is(err, state.ErrCorrupt) && a.state != nil {
-		err = a.rollBack(err)
+	if errors.Is(err, state.ErrCorrupt) {
+		err = a.goBack(err)
 	}
 	if errors.Is(err, state.ErrCorrupt) {
 		err = a.startOver(err)
@@ -36,19 +36,37 @@ func (a *app) openEngine() error {
 	return a.unmark()
 }
 
-// rollBack goes back to the checkpoint before the last, if there is one.
-func (a *app) rollBack(damage error) error {
+// goBack goes back to the checkpoint before the last, if there is one and it is whole.
+func (a *app) goBack(damage error) error {
 	a.log.Error("the state is damaged: going back to the checkpoint before the last, and on from the log", zap.Error(damage))
-	if err := a.state.Rollback(); err != nil {
+	undo, err := a.dropLast()
+	if err != nil {
 		return fmt.Errorf("%w; there is no checkpoint before it to go back to: %w", damage, err)
 	}
-	if err := a.closeState(); err != nil {
-		return err
+	if err = a.tryEngine(); err == nil {
+		err = a.checkMark()
 	}
-	if err := a.tryEngine(); err != nil {
-		return err
+	if err == nil {
+		if _, ok := a.state.Latest(); !ok && !a.logIsWhole() { // nothing is left, and the log does not make up for it
+			err = fmt.Errorf("no checkpoint is left: %w", state.ErrCorrupt)
+		}
 	}
-	return a.checkMark()
+	if err == nil {
+		return nil
+	}
+	if a.state != nil {
+		err = errors.Join(err, a.closeState())
+	}
+	return fmt.Errorf("%w; nor does the checkpoint before it: %w", damage, errors.Join(err, undo()))
+}
+
+// dropLast takes the last checkpoint away. undo, after which the state is closed again, brings it back where that is possible.
+func (a *app) dropLast() (undo func() error, err error) {
+	if a.state == nil {
+		return state.SetAsideNewest(a.stateDir())
+	}
+	err = a.state.Rollback()
+	return func() error { return nil }, errors.Join(err, a.closeState())
 }
 
 // startOver sets a damaged state aside and makes it anew: from the newest backup and what the log has after it, where copies are

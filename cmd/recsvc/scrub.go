@@ -120,7 +120,7 @@ func (s *scrubber) verifyLog(ctx context.Context, rate int64) (wal.Report, error
 	if s.app.wal == nil {
 		return wal.Report{}, nil
 	}
-	return s.app.wal.Verify(ctx, wal.VerifyOptions{BytesPerSecond: rate})
+	return s.app.wal.Verify(ctx, wal.VerifyOptions{BytesPerSecond: rate, MaxAge: s.app.config.Scrub.Every})
 }
 
 // scrubNow reads the whole state as fast as it goes.
