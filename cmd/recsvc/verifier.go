@@ -141,12 +141,12 @@ func (v *verifier) part(ctx context.Context, name string) (p part, err error) {
 	}
 	return part{
 		Detail: "could not be read",
-		Damage: []damage{{What: fmt.Sprintf("the process that read it died (%v): %s", err, crash(errs.String())), Sequence: -1}},
+		Damage: []damage{{What: fmt.Sprintf("the process that read it died (%v): %s", err, lastWords(errs.String())), Sequence: -1}},
 	}, nil
 }
 
-// crash picks the lines from a dying Go program that say why.
-func crash(text string) string {
+// lastWords picks the lines from a dying Go program that say why.
+func lastWords(text string) string {
 	var why []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
