@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,12 @@ import (
 	"recsvc/internal/state"
 	"recsvc/internal/wal"
 )
+
+// tuning lets tests fold and evict sooner than a configuration may ask for. It is zero in production.
+var tuning struct {
+	foldCheckpoints int   // state.Options.FoldCheckpoints
+	memoryBudget    int64 // engine.Options.MemoryBudget
+}
 
 // app is the whole server, opened but not running.
 type app struct {
@@ -166,7 +173,7 @@ func (a *app) tryEngine() (err error) {
 	c := a.config
 	a.learning = prometheus.NewRegistry()
 	if a.state, err = state.Open(a.stateDir(), state.Options{
-		MinFreeBytes: int64(c.Limits.FreeBytes), Log: a.log, Registerer: a.learning,
+		MinFreeBytes: int64(c.Limits.FreeBytes), FoldCheckpoints: tuning.foldCheckpoints, Log: a.log, Registerer: a.learning,
 	}); err != nil {
 		return err
 	}
@@ -206,7 +213,7 @@ func (a *app) engineOptions() engine.Options {
 	c := a.config
 	opts := engine.Options{
 		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
-		Timeout: c.Checkpoint.Timeout, MemoryBudget: memoryBudget(c), Durable: a.sink.Wait,
+		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
 		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
 	}
 	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"recsvc/internal/api"
+	"recsvc/internal/ingest"
+)
+
+// crashConfig is a server that takes a checkpoint ten times a second, of a log in small segments.
+const crashConfig = smallConfig + `
+checkpoint: {interval: 100ms, min_pause: 10ms}
+log: {segment_bytes: 1MiB}
+memory: {budget: 128MiB}
+`
+
+// How the processes of the battery fold and evict; see tuned.
+const (
+	foldsOften = "3 0"
+	thinMemory = "3 8388608" // 8 MiB: most users and pending impressions have no room
+)
+
+// logSlice writes the demo's slice of real traffic to the log that the configuration names: the catalogue, the users and the first
+// events. The last record is a tick behind which nothing is pending, so that a server that has applied all of it has no reason
+// to write another. It leaves no state.
+func logSlice(t *testing.T, text, data string, events int) {
+	t.Helper()
+	if err := prepareData(data); err != nil {
+		t.Fatal(err)
+	}
+	a, err := openApp(readConfig(t, text, data), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &demoRun{}
+	if err := d.unpack(); err != nil {
+		t.Fatal(err)
+	}
+	defer removeAll(t, d.dir)
+	first := filepath.Join(d.dir, "first.jsonl")
+	unzipLines(t, filepath.Join(d.dir, "events.jsonl.gz"), first, events)
+	files, err := ingest.NewFiles(a.validator, ingest.FilesOptions{
+		Items: []string{filepath.Join(d.dir, "items.jsonl.gz")}, Users: []string{filepath.Join(d.dir, "users.jsonl.gz")}, Events: []string{first},
+		MaxRecordBytes: int(a.config.Limits.RecordBytes), Metrics: a.metrics,
+	})
+	if err == nil {
+		src := &closing{source: files, after: a.engine.Longest() + a.config.Lateness}
+		err = relay(t.Context(), ingest.Logged(src, a.sink), nil, func(*ingest.Batch) error { return nil })
+	}
+	if err := errors.Join(err, a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	removeAll(t, filepath.Join(data, stateName))
+}
+
+// unzipLines writes the first lines of a gzip file to another.
+func unzipLines(t *testing.T, from, to string, n int) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	zip, err := gzip.NewReader(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for lines := bufio.NewScanner(zip); n > 0 && lines.Scan(); n-- {
+		out.Write(append(lines.Bytes(), '\n'))
+	}
+	if err := os.WriteFile(to, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// life is one process of a server, from its start to its end.
+type life struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	up     chan string // gets the URL when the server has applied its log; closed when there is no more output
+	url    string      // once it is known
+	stderr bytes.Buffer
+}
+
+// begin starts a server and does not wait for it.
+func begin(t *testing.T, tuning string, args ...string) *life {
+	t.Helper()
+	l := &life{t: t, cmd: exec.Command(os.Args[0], append([]string{"serve"}, args...)...), up: make(chan string, 1)}
+	l.cmd.Env = append(os.Environ(), asServer+"=1", tuned+"="+tuning, "GORACE=atexit_sleep_ms=0")
+	l.cmd.Stderr = &l.stderr
+	out, err := l.cmd.StdoutPipe()
+	if err == nil {
+		err = l.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(l.up)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if url, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+				l.up <- url
+			}
+		}
+	}()
+	return l
+}
+
+// within reports whether the server was ready before so much time has passed. One that ended by itself fails the test.
+func (l *life) within(d time.Duration) bool {
+	l.t.Helper()
+	select {
+	case url, ok := <-l.up:
+		if !ok {
+			l.t.Fatalf("the server ended before it was ready: %v: %s", l.cmd.Wait(), l.said())
+		}
+		l.url = url
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// await waits until the server is ready.
+func (l *life) await() {
+	l.t.Helper()
+	if !l.within(10 * patience) {
+		l.kill()
+		l.t.Fatalf("the server does not become ready: %s", l.said())
+	}
+}
+
+// kill ends the process in the middle of whatever it does.
+func (l *life) kill() {
+	l.t.Helper()
+	if err := l.cmd.Process.Kill(); err != nil {
+		l.t.Error(err)
+	}
+	for range l.up { // nobody reads its output any more
+	}
+	_ = l.cmd.Wait() // "signal: killed"
+}
+
+// end lets the process end in order, and returns how it did.
+func (l *life) end() error {
+	l.t.Helper()
+	if err := l.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		l.t.Error(err)
+	}
+	for range l.up {
+	}
+	return l.cmd.Wait()
+}
+
+// said is the end of what it wrote to its standard error.
+func (l *life) said() string { return tail(l.stderr.String(), 4000) }
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// outcome is what a log has led to. Two servers that have applied the same records have the same, bit for bit.
+type outcome struct {
+	Digest   string // of the last checkpoint: all entries of the state
+	Counts   api.Counts
+	Heads    map[string]api.HeadMetrics
+	Snapshot string // SHA-256 of all weights
+}
+
+// judge takes the outcome of a server, ends it, and reads all of its directory as the scrub does.
+func (l *life) judge(data string) (o outcome) {
+	l.t.Helper()
+	l.await()
+	c := newClient(l.t, l.url)
+	c.wantLaws()
+	status := c.status()
+	if status.LagRecords != 0 {
+		l.t.Errorf("ready %d records behind", status.LagRecords)
+	}
+	var snapshot api.Snapshot
+	c.want(http.StatusCreated, &snapshot, "POST", "/admin/v1/snapshots", "{}")
+	o = outcome{Counts: status.Counts, Heads: status.Models[0].Heads, Snapshot: snapshot.SHA256}
+	c.http.CloseIdleConnections()
+	if err := l.end(); err != nil {
+		l.t.Fatalf("%v: %s", err, l.said())
+	}
+	o.Digest = verifiedDigest(l.t, data)
+	return o
+}
+
+// wantLaws asserts that what came in is accounted for.
+func (c *client) wantLaws() {
+	c.t.Helper()
+	if n := c.metric("recsvc_law_violated", ""); n != 0 {
+		c.t.Errorf("%v conservation laws are violated", n)
+	}
+}
+
+// verifiedDigest is the digest of the last checkpoint in a directory that is whole.
+func verifiedDigest(t *testing.T, data string) string {
+	t.Helper()
+	r := wantWhole(t, data)
+	for _, check := range r.Checks {
+		if _, digest, ok := strings.Cut(check.Detail, ", digest "); ok && check.Name == "state" {
+			return digest
+		}
+	}
+	t.Fatalf("no digest in %+v", r.Checks)
+	return ""
+}
