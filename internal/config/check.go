@@ -87,7 +87,7 @@ func (k *checker) server() {
 	k.word("log_level", c.LogLevel, logLevels)
 	k.positive("request_deadline", c.RequestDeadline)
 	k.that(c.Lateness >= 0 && c.Lateness <= c.Horizon, "lateness", "must lie between 0 and the horizon (%v)", c.Horizon)
-	k.that(c.Horizon >= time.Minute, "horizon", "must be at least 1m")
+	k.that(c.Horizon >= time.Minute && c.Horizon <= 240*time.Hour, "horizon", "must lie between 1m and 240h")
 	k.positive("max_future", c.MaxFuture)
 	k.that(c.Checkpoint.Interval >= 100*time.Millisecond, "checkpoint.interval", "must be at least 100ms")
 	k.that(c.Checkpoint.MinPause >= 0, "checkpoint.min_pause", "must not be negative")
