@@ -12,7 +12,7 @@ import (
 
 // KafkaLog is the Log of a Kafka topic. What Append has returned for is acknowledged by all in-sync replicas, and the
 // records of one person keep the order of the Appends that returned one after the other. Any number of goroutines may
-// append at once; their records share requests.
+// append at once; their records share requests. About 32 MiB may be on their way, then Append waits for room.
 type KafkaLog struct {
 	opts KafkaOptions
 
@@ -27,7 +27,7 @@ func NewKafkaLog(opts KafkaOptions) (*KafkaLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KafkaLog{opts: opts, producer: &kafkaProducer{brokers: opts.Brokers, config: opts.logConfig}}, nil
+	return &KafkaLog{opts: opts, producer: newKafkaProducer(opts.Brokers, opts.logConfig)}, nil
 }
 
 // Append implements Log: it writes recs, stamps each with its Partition and Offset, and returns the cursor just after
@@ -111,6 +111,7 @@ func (o *KafkaOptions) logConfig() *sarama.Config {
 	c.Producer.Idempotent = true // a request sent again after a lost answer is written once
 	c.Net.MaxOpenRequests = 1    // and in its place
 	c.Producer.Retry.Max = 5
+	c.Producer.Transaction.Retry.Max = 10 // attempts to get a producer id, 100 ms apart
 	c.Producer.Timeout = o.Timeout
 	c.Producer.MaxMessageBytes = o.MaxRecordBytes + 4<<10 // key, headers, framing
 	c.Producer.Compression = sarama.CompressionLZ4

@@ -7,8 +7,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"recsvc/internal/event"
 )
@@ -152,4 +154,35 @@ func TestKafkaLogSaysThatNoBrokerAnswers(t *testing.T) {
 	if _, err := log.Append(t.Context(), clicks(1, 0, 1)); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestKafkaLogBoundsWhatWaitsWhileNoBrokerAnswers(t *testing.T) {
+	t.Parallel()
+	cluster := fakeKafka(t)
+	o := testOptions(cluster.ListenAddrs(), makeTopic(t, cluster.ListenAddrs(), 1))
+	o.Timeout = 500 * time.Millisecond
+	cluster.ControlKey(kmsg.InitProducerID.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { <-t.Context().Done() }) // until the test ends: no producer id
+		return nil, errors.New("gone"), true
+	})
+	log := openKafkaLog(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	big := clicks(1, 0, 100)
+	for i := range big {
+		big[i].Event.Text = strings.Repeat("x", 200<<10)
+	}
+	var waiting sync.WaitGroup
+	for range 10 { // 20 MB each: the first takes most of the room
+		waiting.Go(func() {
+			if _, err := log.Append(ctx, big); err == nil {
+				t.Error("appended although no broker answers")
+			}
+		})
+	}
+	for log.producer.room.TryAcquire(producerRoom / 2) {
+		log.producer.room.Release(producerRoom / 2)
+	}
+	cancel()
+	waiting.Wait()
 }

@@ -239,7 +239,7 @@ func unreadable(err error) bool {
 	switch {
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled),
 		errors.Is(err, sarama.ErrOutOfBrokers), errors.Is(err, sarama.ErrClosedClient), errors.Is(err, sarama.ErrNotConnected),
-		errors.Is(err, sarama.ErrBrokerNotAvailable), errors.Is(err, ErrKafkaTopic), errors.Is(err, ErrKafkaDown):
+		errors.Is(err, sarama.ErrBrokerNotAvailable), errors.Is(err, sarama.ErrConsumerRetriesExhausted), errors.Is(err, ErrKafkaTopic), errors.Is(err, ErrKafkaDown):
 		return false
 	case errors.As(err, &code):
 		return code == sarama.ErrInvalidMessage

@@ -23,11 +23,8 @@ type kafkaHandler struct {
 // anywhere else would lose records or repeat them.
 func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 	topic := h.source.opts.Topic
-	all, err := h.client.Partitions(topic)
+	all, err := h.partitions(session.Context())
 	if err != nil {
-		return fmt.Errorf("partitions: %w", err)
-	}
-	if err := h.source.checkPartitions(len(all)); err != nil {
 		return err
 	}
 	if h.source.opts.Partitions != nil {
@@ -50,6 +47,26 @@ func (h *kafkaHandler) Setup(session sarama.ConsumerGroupSession) error {
 	return nil
 }
 
+// partitions returns those of the topic. A broker that has just come back may not know of the newest.
+func (h *kafkaHandler) partitions(ctx context.Context) ([]int32, error) {
+	topic := h.source.opts.Topic
+	for tries := 1; ; tries++ {
+		all, err := h.client.Partitions(topic)
+		if err != nil {
+			return nil, fmt.Errorf("partitions: %w", err)
+		}
+		if err = h.source.checkPartitions(len(all)); err == nil || tries == confirmations {
+			return all, err
+		}
+		if err := sleep(ctx, confirmPause); err != nil {
+			return nil, err
+		}
+		if err := h.client.RefreshMetadata(topic); err != nil {
+			return nil, fmt.Errorf("partitions: %w", err)
+		}
+	}
+}
+
 // position returns the offset at which a partition goes on: our own, or for one that we have never read the oldest. For a
 // partition that stands still it is one that sarama takes.
 func (h *kafkaHandler) position(ctx context.Context, partition int32) (int64, error) {
@@ -70,15 +87,24 @@ func (h *kafkaHandler) position(ctx context.Context, partition int32) (int64, er
 		}
 	}
 	if err := h.judge(partition, next, oldest, end); err != nil {
-		h.source.halt(err, partition)
-		h.source.opts.Logger.Error("kafka: a partition stands still", zap.Int32("partition", partition), zap.Error(err))
+		h.standStill(partition, err)
 		return oldest, nil
 	}
 	next = max(next, oldest)
 	if !h.source.isSuspect() {
 		return next, nil
 	}
-	return h.walk(ctx, partition, next, end)
+	start, err := h.walk(ctx, partition, next, end)
+	if err != nil && ctx.Err() == nil && unreadable(err) {
+		h.standStill(partition, err)
+		return oldest, nil
+	}
+	return start, err
+}
+
+func (h *kafkaHandler) standStill(partition int32, why error) {
+	h.source.halt(why, partition)
+	h.source.opts.Logger.Error("kafka: a partition stands still", zap.Int32("partition", partition), zap.Error(why))
 }
 
 // bounds asks for the ends of a partition.

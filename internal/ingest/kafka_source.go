@@ -74,7 +74,7 @@ func NewKafkaSource(opts KafkaOptions) (*KafkaSource, error) {
 func (s *KafkaSource) Run(ctx context.Context, from event.Cursor, out chan<- *Batch) error {
 	s.begin(from)
 	if s.opts.DeadLetterTopic != "" {
-		s.letters = &kafkaProducer{brokers: s.opts.Brokers, config: s.opts.letterConfig}
+		s.letters = newKafkaProducer(s.opts.Brokers, s.opts.letterConfig)
 		defer s.letters.close(leaveGrace)
 	}
 	backoff := backoff{max: s.opts.MaxBackoff}
@@ -189,7 +189,8 @@ func (s *KafkaSource) watchErrors(errs <-chan error, cancel context.CancelCauseF
 // explain gives sarama's errors our names, and says what to do.
 func (o *KafkaOptions) explain(err error) error {
 	if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
-		return fmt.Errorf("%w: it does not exist: create it, with as many partitions as it will ever need: %w", ErrKafkaTopic, err)
+		return fmt.Errorf("%w: it does not exist: create it, with as many partitions as it will ever need (if it was deleted, bring it back: a new one "+
+			"takes an empty data directory): %w", ErrKafkaTopic, err)
 	}
 	return o.explainSecurity(err)
 }

@@ -14,60 +14,72 @@ import (
 // reasonUnreadable is the reason of the dead letter that stands for a whole batch.
 const reasonUnreadable = "unreadable_batch"
 
-// walkBytes is how far a walk goes on behind the last unreadable batch: as far as one answer to the group may reach.
-const walkBytes = 2 * 4 << 20
+// Bytes of the log as they are on the wire.
+const (
+	walkStep  = 256 << 10    // asked for at first, as the group does
+	walkBytes = 4 * walkStep // how far a walk goes on behind the last unreadable batch: an answer to the group reaches less far
+)
 
-// walk reads a partition batch by batch, from next on, and delivers it itself, so that one batch that cannot be taken
-// apart (it decompresses to more than there may be, its checksum is wrong, it is larger than an answer may be) does not
-// keep the others of its answer, and all other partitions of its broker, from being read for ever. Such a batch is
-// replaced by one dead letter, at its last offset, which names the first and the last and holds the start of its bytes.
-// That is a function of the log and of constants: another pass over the log makes the same of it.
+// walk reads a partition from next on and delivers it itself, so that one batch that cannot be taken apart (it decompresses
+// to more than there may be, its checksum is wrong, it is larger than an answer may be) does not keep the others of its
+// answer, and all other partitions of its broker, from being read for ever. Such a batch is replaced by one dead letter, at
+// its last offset, which names the first and the last and holds the start of its bytes. That is a function of the log and
+// of constants: another pass over the log makes the same of it.
 //
-// It returns where the group goes on.
+// It returns where the group goes on. An error that is unreadable is one of the log: there is no way to go on behind it.
 func (h *kafkaHandler) walk(ctx context.Context, partition int32, next, end int64) (int64, error) {
+	decoder := &kafkaDecoder{opts: &h.source.opts}
+	step := walkStep
+	for left := walkBytes; next < end && left > 0; {
+		batches, err := h.fetchOnce(partition, next, max(step, 1))
+		switch {
+		case err == nil && len(batches) == 0:
+			return next, nil
+		case err == nil:
+			if next, err = h.deliverAll(ctx, decoder, partition, next, batches); err != nil {
+				return 0, err
+			}
+			left -= step
+			step = min(64*max(step, 1), walkStep)
+		case !unreadable(err):
+			return 0, fmt.Errorf("partition %d at offset %d: %w", partition, next, err)
+		case step > 0:
+			step /= 64 // down to nothing: an answer holds one batch at least
+		default:
+			letter, last, err := h.replace(partition, next, err)
+			if err != nil {
+				return 0, err
+			}
+			if _, err := h.deliver(ctx, partition, letter); err != nil {
+				return 0, err
+			}
+			next, step, left = last+1, walkStep, walkBytes
+		}
+	}
+	return next, nil
+}
+
+// fetchOnce fetches over a connection of its own: after some errors one is of no use any more.
+func (h *kafkaHandler) fetchOnce(partition int32, offset int64, bytes int) ([]*sarama.RecordBatch, error) {
 	reader, err := h.openReader(partition)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer func() { reader.close() }()
-	decoder := &kafkaDecoder{opts: &h.source.opts}
-	for left := walkBytes; next < end && left > 0; {
-		batches, err := reader.fetch(next, 1)
-		if err != nil && !unreadable(err) {
-			return 0, fmt.Errorf("partition %d at offset %d: %w", partition, next, err)
-		}
-		if err == nil && len(batches) == 0 {
-			return next, nil
-		}
-		var batch *Batch
-		last := next
+	defer reader.close()
+	return reader.fetch(offset, int32(bytes))
+}
+
+// deliverAll delivers batches in their order and returns the offset behind them.
+func (h *kafkaHandler) deliverAll(ctx context.Context, decoder *kafkaDecoder, partition int32, next int64, batches []*sarama.RecordBatch) (int64, error) {
+	for _, b := range batches {
+		batch, err := decoder.batch(messages(h.source.opts.Topic, partition, b))
 		if err != nil {
-			reader.close()
-			if reader, err = h.openReader(partition); err != nil {
-				return 0, err
-			}
-			if _, err = reader.fetch(next, 1); err == nil {
-				continue // it was the transport
-			}
-			if batch, last, err = h.replace(partition, next, err); err != nil {
-				return 0, err
-			}
-			reader.close()
-			if reader, err = h.openReader(partition); err != nil {
-				return 0, err
-			}
-			left = walkBytes
-		} else {
-			last = batches[0].LastOffset()
-			left -= batchSize(batches[0])
-			if batch, err = decoder.batch(messages(h.source.opts.Topic, partition, batches[0])); err != nil {
-				return 0, err
-			}
+			return 0, err
 		}
 		if _, err := h.deliver(ctx, partition, batch); err != nil {
 			return 0, err
 		}
-		next = max(next, last) + 1
+		next = max(next, b.LastOffset()+1)
 	}
 	return next, nil
 }
@@ -114,11 +126,4 @@ func messages(topic string, partition int32, b *sarama.RecordBatch) []*sarama.Co
 			Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: stamp})
 	}
 	return msgs
-}
-
-func batchSize(b *sarama.RecordBatch) (n int) {
-	for _, r := range b.Records {
-		n += len(r.Key) + len(r.Value)
-	}
-	return n
 }
