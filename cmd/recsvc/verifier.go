@@ -118,7 +118,13 @@ func (v *verifier) parts(ctx context.Context) error {
 
 // part runs one process. One that dies has found something.
 func (v *verifier) part(ctx context.Context, name string) (p part, err error) {
+	scratch, err := os.MkdirTemp("", "recsvc-verify-") // not the process's own: one that dies leaves it behind
+	if err != nil {
+		return part{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	cmd := v.command(ctx, "verify", partFlag, name, v.dir)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+scratch)
 	var out bytes.Buffer
 	errs := &beginning{max: 256 << 10}
 	cmd.Stdout, cmd.Stderr = &out, errs

@@ -295,6 +295,8 @@ func TestADirectoryInUseIsNotVerified(t *testing.T) {
 func TestAProcessThatDiesIsAFinding(t *testing.T) {
 	data, _ := aServersData(t)
 	asCommand(t)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
 	for name, tc := range map[string]struct{ script, want string }{
 		"a bus error":        {"kill -BUS $$", "bus error"},
 		"a bad address":      {"kill -SEGV $$", "segmentation fault"},
@@ -306,7 +308,7 @@ func TestAProcessThatDiesIsAFinding(t *testing.T) {
 	} {
 		v := &verifier{dir: data, command: func(ctx context.Context, args ...string) *exec.Cmd {
 			if args[2] == statePart {
-				return exec.CommandContext(ctx, "sh", "-c", tc.script)
+				return exec.CommandContext(ctx, "sh", "-c", "touch $TMPDIR/scratch; "+tc.script)
 			}
 			return exec.CommandContext(ctx, os.Args[0], args...)
 		}}
@@ -316,6 +318,9 @@ func TestAProcessThatDiesIsAFinding(t *testing.T) {
 		}
 		if len(r.Findings) != 1 || !strings.Contains(r.of("state"), tc.want) || !strings.Contains(r.of("state"), "roll back: remove") {
 			t.Errorf("%s: %+v", name, r.Findings)
+		}
+		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+			t.Errorf("%s leaves %v behind, %v", name, left, err)
 		}
 	}
 	v := &verifier{dir: data, command: func(ctx context.Context, _ ...string) *exec.Cmd {
