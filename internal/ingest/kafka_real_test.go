@@ -9,6 +9,7 @@ import (
 )
 
 func TestKafkaSourceAndLogOutliveWhatHappensToARealBroker(t *testing.T) {
+	t.Parallel()
 	broker := kafkabroker.Start(t)
 	o := testOptions(broker.Addresses(), makeTopic(t, broker.Addresses(), 2))
 	o.Timeout, o.Rebalance, o.Look, o.MaxBackoff = time.Second, 3*time.Second, 500*time.Millisecond, 500*time.Millisecond

@@ -3,7 +3,6 @@
 package kafkabroker
 
 import (
-	"bytes"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -59,15 +58,16 @@ func (b *Broker) Stop() {
 	b.run("kafka-stop.sh")
 }
 
-// Kill ends the broker at once, as the kernel does when memory is short.
+// Kill ends the broker at once, as the kernel does when memory is short, and returns when its ports are free. (Its process
+// may look dead before all of its threads are.)
 func (b *Broker) Kill() {
 	b.t.Helper()
-	pid := b.pid()
 	b.signal(syscall.SIGKILL)
-	for syscall.Kill(pid, 0) == nil { // the shell that started it is gone: somebody else reaps it
-		if zombie(pid) {
-			return
-		}
+	port, err := strconv.Atoi(b.port)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for !free(port) || !free(port+1) {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -104,11 +104,6 @@ func (b *Broker) pid() int {
 		return 0
 	}
 	return pid
-}
-
-func zombie(pid int) bool {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return err == nil && bytes.Contains(text, []byte(") Z "))
 }
 
 func (b *Broker) run(script string, env ...string) {
