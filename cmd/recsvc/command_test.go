@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -165,5 +166,16 @@ func TestServePrintsThatItIsReadyAndEndsWithItsContext(t *testing.T) {
 	digestOf(t, smallConfig, data)
 	if text, err := os.ReadFile(data + "/" + marker); err != nil || string(text) != markerText {
 		t.Errorf("the directory's marker: %q, %v", text, err)
+	}
+}
+
+// A disk that is mounted for the data alone has a directory of its own.
+func TestAFreshDiskIsTakenForAnEmptyDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := prepareData(dir); err != nil {
+		t.Error(err)
 	}
 }

@@ -23,6 +23,7 @@ func prepareData(dir string) error {
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == "lost+found" }) // of a disk of its own
 	path := filepath.Join(dir, marker)
 	text, err := os.ReadFile(path)
 	switch {
