@@ -206,6 +206,15 @@ func (r *running) problem(target error) error {
 	return r.until("a problem: "+target.Error(), func(st KafkaStatus) bool { return errors.Is(st.Problem(), target) }).Problem()
 }
 
+// says waits until what keeps records from coming is said with these words, and returns it.
+func (r *running) says(words string) error {
+	r.t.Helper()
+	return r.until("a problem: "+words, func(st KafkaStatus) bool {
+		err := st.Problem()
+		return err != nil && strings.Contains(err.Error(), words)
+	}).Problem()
+}
+
 // clicks returns n events of users u0, u1, … in turn; their ids are numbered from first.
 func clicks(users, first, n int) []event.Record {
 	recs := make([]event.Record, n)

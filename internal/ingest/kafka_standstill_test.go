@@ -116,13 +116,12 @@ func TestKafkaSeesThatALogWasCutBackAlsoWhenItHasGrownAgain(t *testing.T) {
 func TestKafkaStandsStillAtATopicThatIsNotTheOneOfTheState(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, brokers []string) {
 		o := testOptions(brokers, makeTopic(t, brokers, 2))
-		err := runKafka(t, o, event.Cursor{{Partition: 5, Offset: 1}}).problem(ErrKafkaTopic)
-		if !strings.Contains(err.Error(), "partition 5") || !strings.Contains(err.Error(), o.Topic) {
+		err := runKafka(t, o, event.Cursor{{Partition: 5, Offset: 1}}).says("partition 5")
+		if !errors.Is(err, ErrKafkaTopic) || !strings.Contains(err.Error(), o.Topic) {
 			t.Errorf("a cursor with more partitions than the topic: got %v", err)
 		}
 		o.Topic = "nobody-made-this"
-		r := runKafka(t, o, nil)
-		if err := r.problem(ErrKafkaTopic); !strings.Contains(err.Error(), "does not exist") {
+		if err := runKafka(t, o, nil).says("does not exist"); !errors.Is(err, ErrKafkaTopic) {
 			t.Errorf("a topic that does not exist: got %v", err)
 		}
 	})
@@ -150,7 +149,7 @@ func TestKafkaStandsStillAtATopicThatWasMadeAnew(t *testing.T) {
 				if !tc.running {
 					r = runKafka(t, o, event.Cursor{{Offset: 10}})
 				}
-				if err := r.problem(ErrKafkaTopic); !strings.Contains(err.Error(), "made anew") {
+				if err := r.says("deleted and made anew"); !errors.Is(err, ErrKafkaTopic) {
 					t.Errorf("got %v", err)
 				}
 				if n := r.source.Status().halted(); n == 0 {
