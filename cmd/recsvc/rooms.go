@@ -39,7 +39,9 @@ func (e *engineRoom) Applied() event.Cursor { return e.engine.Applied() }
 // Ready implements api.Engine.
 func (e *engineRoom) Ready() error {
 	if e.kafka != nil {
-		if err := kafkaDown(e.kafka.Status()); err != nil {
+		status := e.kafka.Status()
+		status.Held = nil // a full disk keeps nobody from being answered; a lag that grows too long meanwhile does
+		if err := status.Problem(); err != nil {
 			return err
 		}
 	}
