@@ -26,12 +26,12 @@ func (b *bench) startBroker(ctx context.Context) (*broker, error) {
 	k := &broker{}
 	dir := filepath.Join(b.work, "kafka")
 	k.env = append(os.Environ(), "KAFKA_WIPE=1", "KAFKA_HOME_DIR="+dir)
-	for _, name := range []string{"KAFKA_PORT", "KAFKA_CTRL_PORT"} {
-		addr, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		_, port, _ := net.SplitHostPort(addr) // our own
+	addrs, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range []string{"KAFKA_PORT", "KAFKA_CTRL_PORT"} {
+		_, port, _ := net.SplitHostPort(addrs[i]) // our own
 		k.env = append(k.env, name+"="+port)
 	}
 	var log strings.Builder
@@ -39,7 +39,7 @@ func (b *bench) startBroker(ctx context.Context) (*broker, error) {
 	cmd.Env, cmd.Stderr = k.env, &log
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("start Kafka: %w\n%s", err, log.String())
+		return nil, fmt.Errorf("start Kafka: %w\n%s%s\n%s", err, log.String(), tail(filepath.Join(dir, "format.log")), tail(filepath.Join(dir, "server.log")))
 	}
 	k.addr = strings.TrimSpace(string(out))
 	text, err := os.ReadFile(filepath.Join(dir, "pid"))

@@ -65,6 +65,6 @@ func (b *bench) addBudget(name string, budget uint64, r *replayReport) {
 	f := b.figures.add(name+": replayed", "events/s", noGoal, r.EventsPerSecond)
 	f.cpu = append(f.cpu, r.usage)
 	b.figures.add(name+": memory at most", "MB", bound, r.memory.peak/1e6)
-	b.figures.add(name+": of it the process' own at most", "MB", noGoal, r.memory.anon/1e6)
+	b.figures.add(name+": of it the process' own at most", "MB", bound, r.memory.anon/1e6)
 	b.figures.add(name+": of it mapped files at most", "MB", noGoal, r.memory.file/1e6)
 }

@@ -35,10 +35,11 @@ type server struct {
 
 // start starts a server and returns before it is ready.
 func (b *bench) start(ctx context.Context, l launch) (*server, error) {
-	addr, err := freeAddress()
+	addrs, err := freeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
+	addr := addrs[0]
 	log, err := os.OpenFile(filepath.Join(b.work, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
@@ -80,13 +81,17 @@ func tail(file string) []byte {
 	return text[max(0, len(text)-2000):]
 }
 
-// freeAddress is one that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddresses are different ones that nobody listens on.
+func freeAddresses(n int) (addrs []string, err error) {
+	for range n {
+		l, failed := net.Listen("tcp", "127.0.0.1:0")
+		if failed != nil {
+			return nil, failed
+		}
+		defer func() { err = errors.Join(err, l.Close()) }() // all are held until all are known
+		addrs = append(addrs, l.Addr().String())
 	}
-	return l.Addr().String(), l.Close()
+	return addrs, nil
 }
 
 // startReady starts a server and waits for its ready line.
