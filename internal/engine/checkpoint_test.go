@@ -107,7 +107,7 @@ func TestLostCheckpointsAreMadeGoodByTheNext(t *testing.T) {
 func TestAnOverdueCheckpointIsGivenUpAndCounted(t *testing.T) {
 	slow := true
 	l := openRig(t, t.TempDir(), func(o *Options) {
-		o.Timeout = 20 * time.Millisecond
+		o.Timeout = time.Second
 		o.Durable = func(ctx context.Context, _ event.Cursor) error {
 			if slow {
 				<-ctx.Done()
