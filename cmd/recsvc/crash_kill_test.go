@@ -3,7 +3,6 @@ package main
 import (
 	"math/rand/v2"
 	"path/filepath"
-	"reflect"
 	"testing"
 	"time"
 
@@ -11,27 +10,24 @@ import (
 )
 
 func TestAServerKilledAtAnyMomentEndsLikeOneThatNeverWas(t *testing.T) {
-	events := battery.Times(20_000, 1<<30)
 	file, logged := writeConfig(t, crashConfig), t.TempDir()
-	logSlice(t, crashConfig, logged, events)
+	end := logSlice(t, crashConfig, logged, battery.Times(8_000, 1<<30))
 
-	k := &killer{t: t, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))}
-	begun := time.Now()
-	data := copyOf(t, logged)
-	l := begin(t, thinMemory, "-config", file, "-data", data)
+	begun, data := time.Now(), copyOf(t, logged)
+	l := begin(t, file, data, thinMemory)
 	l.await()
-	k.most = time.Since(begun) / time.Duration(battery.Times(4, 8))
-	wantFoldsAndEvictions(newClient(t, l.url))
-	want := l.judge(data)
-	t.Logf("in one go: %v, %+v", time.Since(begun), want)
+	k := newKiller(t, time.Since(begun)/time.Duration(battery.Times(4, 8)))
+	wantFoldsAndEvictions(newClient(t, l.url), end)
+	want := l.judge(data, end).String()
+	t.Logf("in one go: %s", want)
 
 	for round := 0; k.kills < battery.Times(20, 200); round++ {
-		tuning := []string{thinMemory, foldsOften}[round%2]
-		data := copyOf(t, logged)
-		l := k.lives(data, func() *life { return begin(t, tuning, "-config", file, "-data", data) })
-		if got := l.judge(data); !reflect.DeepEqual(got, want) {
-			t.Errorf("round %d (%s): %+v, a server that was never killed has %+v", round, tuning, got, want)
+		env, data := []string{thinMemory, foldsOften}[round%2], copyOf(t, logged)
+		l := k.lives(data, func() *life { return begin(t, file, data, env) })
+		if got := l.judge(data, end).String(); got != want {
+			t.Errorf("round %d (%s): %s, a server that was never killed has %s", round, env, got, want)
 		}
+		removeAll(t, data)
 	}
 	k.count("kills survived in a replay of the embedded log")
 }
@@ -43,6 +39,10 @@ type killer struct {
 	most time.Duration // that a life gets
 
 	kills, applying int
+}
+
+func newKiller(t *testing.T, most time.Duration) *killer {
+	return &killer{t: t, most: most, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))}
 }
 
 // lives starts one server after the other on a directory and kills each, until one is ready before its time has come.
@@ -86,8 +86,9 @@ func epochOf(t *testing.T, data string) string {
 
 // wantFoldsAndEvictions makes sure that the stream is one in which the state is folded, and users and pending impressions leave memory
 // and come back.
-func wantFoldsAndEvictions(c *client) {
+func wantFoldsAndEvictions(c *client, end string) {
 	c.t.Helper()
+	c.after(end)
 	for _, m := range [][2]string{
 		{"recsvc_state_folds_total", "done"}, {"recsvc_memory_evicted_total", "users"}, {"recsvc_memory_evicted_total", "joins"},
 		{"recsvc_memory_cold_reads_total", "users"}, {"recsvc_memory_cold_reads_total", "joins"},

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,8 +22,9 @@ import (
 	"recsvc/internal/ingest"
 )
 
-// crashConfig is a server that takes a checkpoint ten times a second, of a log in small segments.
-const crashConfig = smallConfig + `
+// crashConfig is a server that takes a checkpoint ten times a second, of a log in small segments. Clicks are waited for half a day, so
+// that much is pending at once.
+var crashConfig = strings.Replace(smallConfig, "positive: [{type: click}], ", "positive: [{type: click}], window: 12h, ", 1) + `
 checkpoint: {interval: 100ms, min_pause: 10ms}
 log: {segment_bytes: 1MiB}
 memory: {budget: 128MiB}
@@ -29,14 +32,14 @@ memory: {budget: 128MiB}
 
 // How the processes of the battery fold and evict; see tuned.
 const (
-	foldsOften = "3 0"
-	thinMemory = "3 8388608" // 8 MiB: most users and pending impressions have no room
+	foldsOften = tuned + "=3 0"
+	thinMemory = tuned + "=3 2097152" // 2 MiB: most users and pending impressions have no room
 )
 
 // logSlice writes the demo's slice of real traffic to the log that the configuration names: the catalogue, the users and the first
 // events. The last record is a tick behind which nothing is pending, so that a server that has applied all of it has no reason
-// to write another. It leaves no state.
-func logSlice(t *testing.T, text, data string, events int) {
+// to write another. It leaves no state, and returns the cursor behind all that.
+func logSlice(t *testing.T, text, data string, events int) (end string) {
 	t.Helper()
 	if err := prepareData(data); err != nil {
 		t.Fatal(err)
@@ -56,14 +59,19 @@ func logSlice(t *testing.T, text, data string, events int) {
 		Items: []string{filepath.Join(d.dir, "items.jsonl.gz")}, Users: []string{filepath.Join(d.dir, "users.jsonl.gz")}, Events: []string{first},
 		MaxRecordBytes: int(a.config.Limits.RecordBytes), Metrics: a.metrics,
 	})
+	records := 0
 	if err == nil {
 		src := &closing{source: files, after: a.engine.Longest() + a.config.Lateness}
-		err = relay(t.Context(), ingest.Logged(src, a.sink), nil, func(*ingest.Batch) error { return nil })
+		err = relay(t.Context(), ingest.Logged(src, a.sink), nil, func(b *ingest.Batch) error {
+			records += len(b.Records)
+			return nil
+		})
 	}
 	if err := errors.Join(err, a.Close()); err != nil {
 		t.Fatal(err)
 	}
 	removeAll(t, filepath.Join(data, stateName))
+	return fmt.Sprintf("0-%d", records)
 }
 
 // unzipLines writes the first lines of a gzip file to another.
@@ -96,11 +104,11 @@ type life struct {
 	stderr bytes.Buffer
 }
 
-// begin starts a server and does not wait for it.
-func begin(t *testing.T, tuning string, args ...string) *life {
+// begin starts a server with a configuration file and further environment, and does not wait for it.
+func begin(t *testing.T, file, data string, env ...string) *life {
 	t.Helper()
-	l := &life{t: t, cmd: exec.Command(os.Args[0], append([]string{"serve"}, args...)...), up: make(chan string, 1)}
-	l.cmd.Env = append(os.Environ(), asServer+"=1", tuned+"="+tuning, "GORACE=atexit_sleep_ms=0")
+	l := &life{t: t, cmd: exec.Command(os.Args[0], "serve", "-config", file, "-data", data), up: make(chan string, 1)}
+	l.cmd.Env = append(append(os.Environ(), asServer+"=1", "GORACE=atexit_sleep_ms=0"), env...)
 	l.cmd.Stderr = &l.stderr
 	out, err := l.cmd.StdoutPipe()
 	if err == nil {
@@ -138,7 +146,7 @@ func (l *life) within(d time.Duration) bool {
 // await waits until the server is ready.
 func (l *life) await() {
 	l.t.Helper()
-	if !l.within(10 * patience) {
+	if l.url == "" && !l.within(10*patience) {
 		l.kill()
 		l.t.Fatalf("the server does not become ready: %s", l.said())
 	}
@@ -179,15 +187,25 @@ type outcome struct {
 	Snapshot string // SHA-256 of all weights
 }
 
-// judge takes the outcome of a server, ends it, and reads all of its directory as the scrub does.
-func (l *life) judge(data string) (o outcome) {
+// String is for comparisons: equal texts are equal bits.
+func (o outcome) String() string {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// judge takes the outcome of a server that has applied its log up to the cursor, ends it, and reads all of its directory as the scrub does.
+func (l *life) judge(data, cursor string) (o outcome) {
 	l.t.Helper()
 	l.await()
 	c := newClient(l.t, l.url)
+	c.after(cursor)
 	c.wantLaws()
 	status := c.status()
-	if status.LagRecords != 0 {
-		l.t.Errorf("ready %d records behind", status.LagRecords)
+	if status.Cursor != cursor {
+		l.t.Errorf("applied %s, the log was written up to %s", status.Cursor, cursor)
 	}
 	var snapshot api.Snapshot
 	c.want(http.StatusCreated, &snapshot, "POST", "/admin/v1/snapshots", "{}")
