@@ -17,7 +17,10 @@ import (
 // openEngine loads the state. One that is damaged is not used: it is rebuilt from the checkpoint before the last, or else
 // from the log. One that was made under other definitions is made anew from the log, where the log still has everything.
 func (a *app) openEngine() error {
-	err := a.tryEngine()
+	err := a.endRebuild()
+	if err == nil {
+		err = a.tryEngine()
+	}
 	if err == nil {
 		err = a.checkMark()
 	}
@@ -51,6 +54,9 @@ func (a *app) goBack(damage error) error {
 			err = fmt.Errorf("no checkpoint is left: %w", state.ErrCorrupt)
 		}
 	}
+	if err == nil && !a.logFollows(a.engine.Applied().Offset(0)) {
+		err = errors.New("the log no longer holds what came after it")
+	}
 	if err == nil {
 		return nil
 	}
@@ -60,13 +66,13 @@ func (a *app) goBack(damage error) error {
 	return fmt.Errorf("%w; nor does the checkpoint before it: %w", damage, errors.Join(err, undo()))
 }
 
-// dropLast takes the last checkpoint away. undo, after which the state is closed again, brings it back where that is possible.
+// dropLast sets the last checkpoint aside; nothing is removed, since it need not be what is damaged. undo, after which the
+// state is closed again, brings it back.
 func (a *app) dropLast() (undo func() error, err error) {
-	if a.state == nil {
-		return state.SetAsideNewest(a.stateDir())
+	if err := a.closeState(); err != nil {
+		a.log.Warn("the damaged state did not close well", zap.Error(err))
 	}
-	err = a.state.Rollback()
-	return func() error { return nil }, errors.Join(err, a.closeState())
+	return state.SetAsideNewest(a.stateDir())
 }
 
 // startOver sets a damaged state aside and makes it anew: from the newest backup and what the log has after it, where copies are
@@ -77,9 +83,9 @@ func (a *app) startOver(damage error) error {
 	}
 	restored, err := a.fetchState()
 	if err != nil {
-		a.log.Error("no backup could be fetched", zap.Error(err))
+		a.log.Error("no backup could be used", zap.Error(err))
 	}
-	if restored == "" && !a.logIsWhole() {
+	if !restored && !a.logIsWhole() {
 		return fmt.Errorf("%w; the log no longer holds everything, so that the state cannot be made anew from it: restore a backup "+
 			"(recsvc restore) beside the log, or move %s away to begin with what the log still has", damage, a.stateDir())
 	}
@@ -87,31 +93,66 @@ func (a *app) startOver(damage error) error {
 	if err := errors.Join(os.RemoveAll(aside), os.Rename(a.stateDir(), aside)); err != nil {
 		return errors.Join(damage, err)
 	}
-	if restored != "" {
-		if err := errors.Join(os.Rename(filepath.Join(restored, "state"), a.stateDir()), os.RemoveAll(restored)); err != nil {
+	if restored {
+		if err := a.endRebuild(); err != nil {
 			return errors.Join(damage, err)
 		}
 	}
 	a.log.Error("the state is damaged: it was set aside and is made anew", zap.Error(damage), zap.String("aside", aside),
-		zap.Bool("from_backup", restored != ""))
+		zap.Bool("from_backup", restored))
 	return a.tryEngine()
 }
 
-// fetchState restores the newest backup into a directory beside the state and returns its name; "": there is none.
-func (a *app) fetchState() (dir string, err error) {
+// endRebuild puts a restored state in its place, where there is none: startOver does it last, and the next start where the
+// process ended before.
+func (a *app) endRebuild() error {
+	if err := os.RemoveAll(a.obsolete()); err != nil {
+		return err
+	}
+	if _, err := os.Stat(a.stateDir()); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(a.rebuilding(), marker)); err != nil { // without it the restore has not come to its end
+		return ignoreMissing(err)
+	}
+	return errors.Join(os.Rename(filepath.Join(a.rebuilding(), stateName), a.stateDir()), syncPath(a.config.Data), os.RemoveAll(a.rebuilding()))
+}
+
+func (a *app) rebuilding() string { return filepath.Join(a.config.Data, "rebuilding") }
+
+func (a *app) obsolete() string { return a.stateDir() + ".old" }
+
+// logFollows reports whether the log still holds everything from a record on. Of a Kafka topic its reader knows.
+func (a *app) logFollows(record int64) bool { return a.wal == nil || record >= a.wal.First() }
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// fetchState restores the newest backup into a directory beside the state; false: there is none from which the log goes on.
+func (a *app) fetchState() (ok bool, err error) {
 	c := *a.config
 	if c.Backup.To.Directory == "" && c.Backup.To.S3.Bucket == "" {
-		return "", nil
+		return false, nil
 	}
-	c.Data, c.Backup.RestoreOnEmpty = filepath.Join(a.config.Data, "rebuilding"), true
+	c.Data, c.Backup.RestoreOnEmpty = a.rebuilding(), true
 	if err := os.RemoveAll(c.Data); err != nil {
-		return "", err
+		return false, err
 	}
-	ok, err := restoreNewest(context.Background(), &c, a.log)
+	ok, err = restoreNewest(context.Background(), &c, a.log)
+	if ok && err == nil {
+		var begin int64
+		if begin, err = readLogBegin(c.Data); err == nil && !a.logFollows(begin) {
+			err = fmt.Errorf("the newest goes up to record %d, and the log begins at %d only", begin, a.wal.First())
+		}
+	}
 	if err != nil || !ok {
-		return "", errors.Join(err, os.RemoveAll(c.Data))
+		return false, errors.Join(err, os.RemoveAll(c.Data))
 	}
-	return c.Data, nil
+	return true, nil
 }
 
 // learnAnew drops a state that was made under other definitions, if the log still has everything.
@@ -121,7 +162,8 @@ func (a *app) learnAnew(reason error) error {
 			"configuration, or move %s away to begin with what the log still has", reason, a.stateDir())
 	}
 	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()))
-	if err := errors.Join(a.closeState(), os.RemoveAll(a.stateDir())); err != nil {
+	// Renamed first: what a removal leaves that is killed cannot be opened.
+	if err := errors.Join(a.closeState(), os.Rename(a.stateDir(), a.obsolete()), os.RemoveAll(a.obsolete())); err != nil {
 		return err
 	}
 	return a.tryEngine()
@@ -148,7 +190,7 @@ func (a *app) mark(damage error) error {
 }
 
 func (a *app) unmark() error {
-	if err := os.Remove(a.markPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := ignoreMissing(os.Remove(a.markPath())); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return nil

@@ -112,6 +112,116 @@ func TestAScrubThatFindsDamageStopsTheServerAndTheNextStartMendsIt(t *testing.T)
 	}
 }
 
+// aLaterServersData is a data directory with several checkpoints whose log does not begin at its beginning.
+func aLaterServersData(t *testing.T, backup []byte) string {
+	t.Helper()
+	data, _ := restoreTo(t, backup, attributesOnly)
+	s := startServer(t, attributesOnly, data)
+	for i := range 3 {
+		visit(s, 10*i+50, 10*i+60)
+		s.want(200, nil, "POST", "/admin/v1/checkpoint", "")
+	}
+	s.stop()
+	return data
+}
+
+// Whoever starts a server again and again until it works must not lose a checkpoint each time.
+func TestAStateThatCannotBeMendedKeepsItsCheckpoints(t *testing.T) {
+	data := aLaterServersData(t, aBackup(t))
+	want := digestOf(t, attributesOnly, data)
+	path := oldest(t, filepath.Join(data, stateName), ".delta")
+	flip(t, path, 0.5)
+	for range 3 {
+		a, err := openApp(readConfig(t, attributesOnly, data), zap.NewNop())
+		if err == nil {
+			t.Fatal("it starts", a.Close())
+		}
+		if !errors.Is(err, state.ErrCorrupt) || !strings.Contains(err.Error(), "no longer holds everything") {
+			t.Errorf("refused with %v", err)
+		}
+	}
+	flip(t, path, 0.5) // whole again, as from a copy
+	if got := digestOf(t, attributesOnly, data); got != want {
+		t.Errorf("digest %s, before the damage %s", got, want)
+	}
+}
+
+// The checkpoint before the last is of no use when the log does not hold what came after it.
+func TestGoingBackEndsWhereTheLogBegins(t *testing.T) {
+	data := aLaterServersData(t, aBackup(t))
+	a, err := openApp(readConfig(t, attributesOnly, data), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := a.engine.Applied()
+	if err := errors.Join(a.Close(), os.RemoveAll(filepath.Join(data, logName)), writeLogBegin(data, end)); err != nil {
+		t.Fatal(err)
+	}
+	want := digestOf(t, attributesOnly, data)
+	path := newest(t, filepath.Join(data, stateName), ".delta")
+	flip(t, path, 0.5)
+	if a, err := openApp(readConfig(t, attributesOnly, data), zap.NewNop()); err == nil {
+		t.Fatal("it starts", a.Close())
+	} else if !strings.Contains(err.Error(), "no longer holds everything") {
+		t.Errorf("refused with %v", err)
+	}
+	flip(t, path, 0.5)
+	if got := digestOf(t, attributesOnly, data); got != want {
+		t.Errorf("digest %s, before the damage %s", got, want)
+	}
+}
+
+// A backup is of no use when the log does not hold what came after it.
+func TestADamagedStateIsNotGivenUpForABackupFromBeforeTheLog(t *testing.T) {
+	early := aBackup(t)
+	text, copies := attributesOnly, t.TempDir()
+	text += "backup: {to: {directory: " + copies + "}}\n"
+	first, _ := restoreTo(t, early, attributesOnly)
+	s := startServer(t, attributesOnly, first)
+	visit(s, 30, 50)
+	var late bytes.Buffer
+	if _, err := s.server.backup(t.Context(), &late); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	data := aLaterServersData(t, late.Bytes())
+	v, err := openVault(readConfig(t, text, data).Backup.To)
+	if err == nil {
+		_, err = v.Put(t.Context(), backupCopyName(time.Now()), bytes.NewReader(early))
+	}
+	if err := errors.Join(err, v.Close()); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, oldest(t, filepath.Join(data, stateName), ".delta"), 0.5)
+	if a, err := openApp(readConfig(t, text, data), zap.NewNop()); err == nil {
+		t.Error("it starts", a.Close())
+	} else if !strings.Contains(err.Error(), "no longer holds everything") {
+		t.Errorf("refused with %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "state.damaged")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the state was set aside: %v", err)
+	}
+}
+
+// A process that is killed between setting the damaged state aside and putting the restored one in its place.
+func TestARebuildThatIsKilledBetweenTheTwoStatesIsBroughtToItsEnd(t *testing.T) {
+	backup := aBackup(t)
+	data := aLaterServersData(t, backup)
+	want := digestOf(t, attributesOnly, data)
+	restored, _ := restoreTo(t, backup, attributesOnly)
+	if err := errors.Join(os.Rename(filepath.Join(data, stateName), filepath.Join(data, "state.damaged")),
+		os.CopyFS(filepath.Join(data, "rebuilding"), os.DirFS(restored))); err != nil {
+		t.Fatal(err)
+	}
+	goOn(t, attributesOnly, data)
+	if got := digestOf(t, attributesOnly, data); got != want {
+		t.Errorf("digest %s, before %s", got, want)
+	}
+	if _, err := os.Stat(filepath.Join(data, "rebuilding")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the rest is still there: %v", err)
+	}
+}
+
 func TestNotReadyUntilScrubbedWhereThatIsConfigured(t *testing.T) {
 	data, _ := aServersData(t)
 	s := startServer(t, smallConfig+"scrub: {every: 1h, before_ready: true}\n", data)
