@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -30,9 +31,24 @@ func openBase(dir string, opts Options) (*badger.DB, error) {
 		return db, nil
 	case strings.Contains(err.Error(), "Cannot acquire directory lock"):
 		return nil, fmt.Errorf("%s: %w by another process; stop it first, or choose another directory", dir, ErrLocked)
+	case denied(err):
+		return nil, fmt.Errorf("database in %s: %w", dir, err)
 	default:
 		return nil, fmt.Errorf("database in %s: %w: %w; %s", dir, ErrCorrupt, err, remedy)
 	}
+}
+
+// denied reports whether the system has refused something, which says nothing about what is stored. badger passes on the text of an
+// error only.
+func denied(err error) bool {
+	for _, why := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO,
+	} {
+		if strings.Contains(err.Error(), why.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 func badgerOptions(dir string, opts Options) badger.Options {
