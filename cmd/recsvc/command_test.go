@@ -179,3 +179,21 @@ func TestAFreshDiskIsTakenForAnEmptyDirectory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The marker is the first file that is written, and a power cut may keep its name without its content.
+func TestATornMarkerIsWrittenAgain(t *testing.T) {
+	for _, torn := range []string{"", markerText[:10]} {
+		dir := t.TempDir()
+		startServer(t, smallConfig, dir).stop()
+		path := filepath.Join(dir, marker)
+		if err := os.WriteFile(path, []byte(torn), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := prepareData(dir); err != nil {
+			t.Errorf("%q: %v", torn, err)
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) != markerText {
+			t.Errorf("%q: it is %q, %v", torn, text, err)
+		}
+	}
+}

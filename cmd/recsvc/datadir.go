@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // marker is the file by which a data directory is known to be recsvc's own.
@@ -29,6 +30,8 @@ func prepareData(dir string) error {
 	switch {
 	case err == nil && string(text) == markerText:
 		return nil
+	case err == nil && strings.HasPrefix(markerText, string(text)): // torn by a crash: it is the first thing that is written
+		return writeMarker(dir)
 	case err == nil:
 		return fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc", dir, marker, text)
 	case !errors.Is(err, os.ErrNotExist):
@@ -38,5 +41,12 @@ func prepareData(dir string) error {
 	case len(entries) > 0:
 		return fmt.Errorf("data directory %s is not empty and not recsvc's own: name an empty one", dir)
 	}
-	return os.WriteFile(path, []byte(markerText), 0o644)
+	return writeMarker(dir)
+}
+
+func writeMarker(dir string) error {
+	if err := errors.Join(writeSynced(filepath.Join(dir, marker), []byte(markerText)), syncPath(dir)); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
