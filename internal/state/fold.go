@@ -44,7 +44,7 @@ func (s *Store) startFold() {
 		indexBytes(waiting) <= s.opts.IndexBytes || !s.retry.due() {
 		return
 	}
-	s.folding = true
+	s.folding, s.buffered = true, true
 	s.folder.Add(1)
 	go s.foldInBackground(s.batch(waiting))
 }
@@ -168,6 +168,9 @@ func (s *Store) markFolded(meta Meta) error {
 	}{
 		{stepFoldSync, s.db.Sync},
 		{stepFoldMark, func() error {
+			if err := s.Room(); err != nil {
+				return err
+			}
 			return s.db.Update(func(txn *badger.Txn) error { return txn.Set(metaKey, appendMeta(nil, meta)) })
 		}},
 		{stepFoldSync, s.db.Sync},
@@ -235,6 +238,9 @@ func (b *foldBatch) commit() error {
 	txn := b.txn
 	b.txn = nil
 	defer txn.Discard() // nothing, once it is committed
+	if err := b.s.Room(); err != nil {
+		return err // somebody else has filled the disk since the fold began
+	}
 	return b.s.take(stepFoldWrite, txn.Commit)
 }
 

@@ -41,17 +41,18 @@ type Store struct {
 	seed      maphash.Seed // of the deltas' indexes
 	filtering sync.Mutex   // held by who makes the filter
 
-	mu      sync.Mutex
-	gate    sync.RWMutex // held with mu to change layers, filter and closed: Get takes this one only, and nobody holds it for long
-	layers               // what readers see
-	filter  atomic.Pointer[filter]
-	folded  Meta // the checkpoint up to which badger is whole; Epoch 0: none
-	open    *Checkpoint
-	folding bool
-	retry   retry    // of folds
-	foldErr error    // why the last fold was not made; nil: it was
-	stale   []string // folded deltas that could not be removed
-	closed  bool
+	mu       sync.Mutex
+	gate     sync.RWMutex // held with mu to change layers, filter and closed: Get takes this one only, and nobody holds it for long
+	layers                // what readers see
+	filter   atomic.Pointer[filter]
+	folded   Meta // the checkpoint up to which badger is whole; Epoch 0: none
+	open     *Checkpoint
+	folding  bool
+	buffered bool     // something was folded: badger has it in memory and in its own log, and not all of it in tables
+	retry    retry    // of folds
+	foldErr  error    // why the last fold was not made; nil: it was
+	stale    []string // folded deltas that could not be removed
+	closed   bool
 }
 
 // Open opens the state in dir, or makes it when dir is empty or missing, and removes what a torn checkpoint or fold
@@ -272,6 +273,9 @@ func (s *Store) refusal() error {
 
 // Close waits for a Commit in progress and for readers, gives up a checkpoint that nobody commits, stops folding and
 // scrubbing, and closes. It waits for as long as the disk holds any of these. A second Close does nothing.
+//
+// ErrDiskFull: there is no room for what badger would write as it closes, which would kill the process. It is left as a kill would leave it,
+// locked until the process ends; nothing is lost.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -296,8 +300,16 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.layers.release()
+	if s.buffered {
+		if err := room(s.dir, closingBytes(s.opts)); err != nil {
+			return fmt.Errorf("close state: %w; it is left as after a kill", err)
+		}
+	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close state in %s: %w", s.dir, err)
 	}
 	return nil
 }
+
+// closingBytes is what badger may write as it closes: its write buffers, as tables.
+func closingBytes(o Options) int64 { return 2 * o.MemTableBytes }

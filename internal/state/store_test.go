@@ -246,6 +246,64 @@ func TestFoldingWaitsForSpace(t *testing.T) {
 	must(t, verifyStore(s))
 }
 
+// A fold takes seconds, in which somebody else can fill the disk.
+func TestAFoldStopsWhenTheDiskFillsWhileItIsUnderWay(t *testing.T) {
+	s := openStore(t, t.TempDir(), folding())
+	fold, full := 0, true
+	s.fault = func(p string, after bool) error {
+		switch {
+		case p == string(stepFoldScan) && !after:
+			fold++
+			if full {
+				s.opts.MinFreeBytes = 1 << 60
+			}
+		case p == string(stepFoldWrite) && !after && full:
+			t.Error("written to a full disk")
+		}
+		return nil
+	}
+	o := newOwner()
+	commit := func() {
+		t.Helper()
+		must(t, o.commit(context.Background(), s))
+		s.folder.Wait()
+	}
+	for fold == 0 {
+		commit()
+	}
+	if s.folded.Epoch != 0 || !errors.Is(s.foldErr, ErrDiskFull) || s.retry != (retry{}) {
+		t.Errorf("folded up to %d, %v, %+v", s.folded.Epoch, s.foldErr, s.retry)
+	}
+	must(t, o.verify(s))
+	full, s.opts.MinFreeBytes = false, 1
+	commit()
+	if s.folded.Epoch == 0 {
+		t.Errorf("not folded when there was room again: %v", s.foldErr)
+	}
+	must(t, o.verify(s))
+}
+
+// Whoever closes a store on a full disk is about to end, and nothing may kill him on the way.
+func TestClosingWritesNothingToAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	opts := folding()
+	s, err := Open(dir, opts)
+	must(t, err)
+	o := newOwner()
+	for s.folded.Epoch == 0 {
+		must(t, o.commit(context.Background(), s))
+		s.folder.Wait()
+	}
+	s.opts.MemTableBytes = 1 << 60
+	if err := s.Close(); !errors.Is(err, ErrDiskFull) {
+		t.Errorf("closed with %v", err)
+	}
+	left := t.TempDir() // whose lock nobody holds
+	copyDir(t, dir, left)
+	must(t, s.db.Close())
+	must(t, o.verify(openStore(t, left, opts)))
+}
+
 func TestTheCheckpointAfterALostOneTakesItsPlace(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lose func(*Checkpoint) error
