@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"recsvc/internal/engine"
 	"recsvc/internal/event"
 	"recsvc/internal/features"
@@ -76,6 +78,7 @@ type machine struct {
 	look     func(step string) error // before and after each step of engine and state; nil: nobody looks on
 	budget   budget
 	interval time.Duration // between checkpoints
+	logger   *zap.Logger   // nil: silent
 }
 
 // newMachine returns one with empty disks, in memory where the system has room for files there.
@@ -176,7 +179,7 @@ func (s *server) openEngine() (err error) {
 	}
 	s.store, s.features, s.model, s.letters = parts.State, parts.Features, parts.Model, parts.Letters
 	s.Engine, err = engine.Open(parts, engine.Options{
-		Feedback: join(s.budget, parts.State), Interval: s.interval, MinPause: time.Millisecond, Snapshots: s.snaps, Start: event.Cursor{{Offset: s.wal.First()}},
+		Feedback: join(s.budget, parts.State), Interval: s.interval, MinPause: time.Millisecond, Snapshots: s.snaps, Logger: s.logger, Start: event.Cursor{{Offset: s.wal.First()}},
 		Durable: func(ctx context.Context, c event.Cursor) error {
 			if s.failing.Load() {
 				return errFault
@@ -247,6 +250,9 @@ func (m *machine) recorded(src ingest.Source) ingest.Source {
 			close(batches)
 		}()
 		for b := range batches {
+			if ctx.Err() != nil {
+				continue // nothing may follow on what was not taken
+			}
 			for i := range b.Records {
 				m.seen.Store(b.Records[i].Offset, event.AppendRecord(nil, &b.Records[i]))
 			}
