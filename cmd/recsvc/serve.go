@@ -105,7 +105,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	rooms.DeadLetters = ingest.NewLetterOffice(a.letters, intake, a.sink, ingest.LetterOfficeOptions{Applied: a.engine.Wait})
 	s.api, err = api.New(rooms, api.Options{
 		Keys: keys, Deadline: c.RequestDeadline, BodyBytes: int64(c.Limits.BodyBytes), HeaderBytes: int(c.Limits.HeaderBytes),
-		PageUsers: pageUsers, Version: release, Log: log, Registerer: a.registry,
+		PageUsers: pageUsers, Version: release, Log: log, Registerer: a.registry, Drain: c.Shutdown.Drain,
 	})
 	if err != nil {
 		return nil, err

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"recsvc/internal/api"
 	"recsvc/internal/event"
@@ -42,5 +46,24 @@ func TestAServerThatCannotGoOnStopsAndSaysWhy(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestRequestsAreCutOffAfterTheConfiguredTime(t *testing.T) {
+	s := startServer(t, smallConfig+"shutdown: {drain: 20ms}\n", t.TempDir())
+	conn, err := net.Dial("tcp", s.server.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+		conn.RemoteAddr())
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") { // it waits for the body
+		t.Fatalf("got %q, %v", line, err)
+	}
+	s.stop()
+	cut := s.logs.FilterMessageSnippet("cut off").All()
+	if len(cut) != 1 || cut[0].ContextMap()["after"] != 20*time.Millisecond {
+		t.Errorf("told %v", cut)
 	}
 }
