@@ -241,6 +241,9 @@ func (b *foldBatch) commit() error {
 	if err := b.s.Room(); err != nil {
 		return err // somebody else has filled the disk since the fold began
 	}
+	if err := b.s.reserve(); err != nil {
+		return err
+	}
 	return b.s.take(stepFoldWrite, txn.Commit)
 }
 

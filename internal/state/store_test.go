@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -281,6 +282,26 @@ func TestAFoldStopsWhenTheDiskFillsWhileItIsUnderWay(t *testing.T) {
 		t.Errorf("not folded when there was room again: %v", s.foldErr)
 	}
 	must(t, o.verify(s))
+}
+
+func TestWhatAFoldWritesToHasItsPlaceOnTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, folding())
+	w := newWorld()
+	for s.folded.Epoch == 0 {
+		must(t, w.commit(s))
+		s.folder.Wait()
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, baseName, "*.mem"))
+	must(t, err)
+	if len(logs) == 0 {
+		t.Fatal("badger has no write-ahead log")
+	}
+	info, err := os.Stat(logs[len(logs)-1])
+	must(t, err)
+	if taken := info.Sys().(*syscall.Stat_t).Blocks * 512; taken < info.Size() {
+		t.Errorf("%s has %d bytes and %d of them on the disk", logs[len(logs)-1], info.Size(), taken)
+	}
 }
 
 // Whoever closes a store on a full disk is about to end, and nothing may kill him on the way.
