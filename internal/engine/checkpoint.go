@@ -99,17 +99,25 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 		}
 		return
 	}
-	if waiter == nil && !e.changed() {
+	if waiter != nil {
+		e.parked = append(e.parked, waiter)
+	}
+	if len(e.parked) == 0 && !e.changed() {
 		e.due.Reset(e.opts.Interval)
 		return
 	}
-	if err := e.State.Ready(); err != nil { // full, or still busy with the last one: a checkpoint would be for nothing
+	if e.ending() {
+		e.due.Reset(min(endingLook, e.opts.Interval))
+		return
+	}
+	if err := e.State.Ready(); err != nil { // full, as a rule: a checkpoint would be for nothing
 		e.metrics.checkpoints.WithLabelValues("skipped").Inc()
 		e.log.Error("no checkpoint for now; everything stays in the log meanwhile", zap.Error(err))
 		e.due.Reset(e.opts.Interval)
-		if waiter != nil {
-			waiter <- checkpointResult{err: err}
+		for _, w := range e.parked {
+			w <- checkpointResult{err: err}
 		}
+		e.parked = nil
 		return
 	}
 	c.checkpoint, c.started, c.set, c.done = e.State.Begin(), e.opts.Clock(), 0, nil
@@ -117,14 +125,30 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 	c.meta = state.Meta{
 		Cursor: e.place.Clone(), Definitions: e.opts.Definitions, Created: event.FromTime(c.started),
 	}
-	if waiter != nil {
-		c.waiting = append(c.waiting, waiter)
-	}
+	context.AfterFunc(c.ctx, c.checkpoint.Abandon) // a record may be waiting for the disk in a Put; nothing happens to one that has ended
+	c.waiting, e.parked = e.parked, nil
 	e.at(StepCut, false)
 	for _, s := range e.sets {
 		s.Cut(c.checkpoint.Put)
 	}
 	e.at(StepCut, true)
+}
+
+// endingLook is how often the writer looks whether a checkpoint that was given up has ended.
+const endingLook = 20 * time.Millisecond
+
+// ending reports whether the disk is still busy with a checkpoint that was given up: until it has ended no other may begin.
+func (e *Engine) ending() bool {
+	if e.given == nil {
+		return false
+	}
+	select {
+	case <-e.given.Done():
+		e.given = nil
+		return false
+	default:
+		return true
+	}
 }
 
 func (e *Engine) changed() bool {
@@ -198,6 +222,9 @@ func (e *Engine) commit(ctx context.Context, cp *state.Checkpoint, meta state.Me
 	e.at(StepCommit, false)
 	err := cp.Commit(ctx, meta)
 	e.at(StepCommit, true)
+	if err == nil {
+		e.trim()
+	}
 	return overdue(ctx, err)
 }
 
@@ -248,6 +275,7 @@ func (e *Engine) lost(err error, took time.Duration) {
 	for _, s := range e.sets {
 		s.Abandon()
 	}
+	e.given = e.cut.checkpoint
 	outcome := "failed"
 	if errors.Is(err, ErrOverdue) {
 		outcome = "overdue"
@@ -275,20 +303,20 @@ func (e *Engine) stored(took time.Duration) CheckpointStatus {
 	e.log.Debug("checkpoint", zap.Uint64("epoch", meta.Epoch), zap.Stringer("cursor", meta.Cursor),
 		zap.Int64("bytes", meta.Bytes), zap.Duration("took", took))
 	e.at(StepStored, true)
-	e.trim(meta)
 	return status
 }
 
 // trim lets the log drop what no kept checkpoint needs: the one before the last may still be gone back to.
-func (e *Engine) trim(meta state.Meta) {
+func (e *Engine) trim() {
 	if e.opts.Trim == nil {
 		return
 	}
-	if previous, ok := e.State.Previous(); ok {
-		meta = previous
+	previous, ok := e.State.Previous()
+	if !ok {
+		return // all of the log is needed until there are two
 	}
 	e.at(StepTrim, false)
-	if err := e.opts.Trim(meta.Cursor); err != nil {
+	if err := e.opts.Trim(previous.Cursor); err != nil {
 		e.log.Warn("old log segments could not be removed", zap.Error(err))
 	}
 	e.at(StepTrim, true)
@@ -296,16 +324,31 @@ func (e *Engine) trim(meta state.Meta) {
 
 // finish writes the last checkpoint, after the last record.
 func (e *Engine) finish() error {
-	if e.cut.checkpoint != nil {
+	defer e.unpark()
+	for e.cut.checkpoint != nil { // and those that were asked for meanwhile
 		e.complete() // if it fails, the next one has it all
 	}
 	if !e.changed() {
 		return nil
 	}
+	if e.ending() { // as a rule it has a file to remove
+		select {
+		case <-e.given.Done():
+		case <-time.After(e.opts.Timeout):
+		}
+	}
 	if e.begin(nil); e.cut.checkpoint == nil {
 		return nil // no room: the log has it all
 	}
 	return e.complete()
+}
+
+// unpark tells those who still wait for a checkpoint that there will be none.
+func (e *Engine) unpark() {
+	for _, w := range e.parked {
+		w <- checkpointResult{err: ErrStopped}
+	}
+	e.parked = nil
 }
 
 // complete brings the checkpoint in progress to its end.

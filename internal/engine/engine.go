@@ -87,9 +87,11 @@ type Engine struct {
 	stopped  chan struct{} // closed when the writer has ended: commands are no longer taken
 	metrics  *metrics
 	cut      cutting
-	due      *time.Timer // of the next checkpoint
-	held     bool        // full: see there
-	room     int64       // bytes for users and pending impressions; see govern
+	given    *state.Checkpoint         // given up, and not ended yet as far as is known
+	parked   []chan<- checkpointResult // asked for a checkpoint that cannot begin yet
+	due      *time.Timer               // of the next checkpoint
+	held     bool                      // full: see there
+	room     int64                     // bytes for users and pending impressions; see govern
 	coldSeen map[string][4]int64
 	published
 
@@ -186,13 +188,13 @@ func (e *Engine) write(ctx context.Context) error {
 		case <-stop: // what waits in the queue is in the log
 			return e.finish()
 		case command := <-e.commands:
-			command()
+			e.pause("command", command)
 		case <-e.due.C:
-			e.begin(nil)
+			e.pause("cut", func() { e.begin(nil) })
 		case <-govern.C:
-			e.govern()
+			e.pause("govern", e.govern)
 		case err := <-e.cut.written():
-			e.end(err)
+			e.pause("stored", func() { e.end(err) })
 		case <-e.cut.overdue():
 			e.giveUp()
 		case <-e.cut.more(): // nothing else to do: get on with the cut
@@ -200,6 +202,13 @@ func (e *Engine) write(ctx context.Context) error {
 		case <-e.cut.later(): // look again
 		}
 	}
+}
+
+// pause measures what keeps the writer from applying.
+func (e *Engine) pause(what string, fn func()) {
+	start := e.opts.Clock()
+	fn()
+	e.metrics.pause.WithLabelValues(what).Observe(e.opts.Clock().Sub(start).Seconds())
 }
 
 // publishEvery is how many records of a batch may pass before waiting readers are told.

@@ -12,13 +12,13 @@ const (
 	StepFlush   Step = "flush"
 	StepDurable Step = "wait for the log"
 	StepCommit  Step = "commit"
-	StepStored  Step = "publish checkpoint"
 	StepTrim    Step = "trim the log"
+	StepStored  Step = "publish checkpoint"
 )
 
 // Steps returns every step.
 func Steps() []Step {
-	return []Step{StepApply, StepJoin, StepLearn, StepCut, StepFlush, StepDurable, StepCommit, StepStored, StepTrim}
+	return []Step{StepApply, StepJoin, StepLearn, StepCut, StepFlush, StepDurable, StepCommit, StepTrim, StepStored}
 }
 
 // at tells Options.Fault that a step begins or has ended.

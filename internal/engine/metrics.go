@@ -26,9 +26,10 @@ type metrics struct {
 	memory             *prometheus.GaugeVec // by room
 	memoryLive         prometheus.Gauge
 	held               prometheus.Gauge
-	entities           *prometheus.GaugeVec   // by room and where
-	coldReads, evicted *prometheus.CounterVec // by room
-	forgotten          *prometheus.GaugeVec   // by room
+	pause              *prometheus.HistogramVec // by what
+	entities           *prometheus.GaugeVec     // by room and where
+	coldReads, evicted *prometheus.CounterVec   // by room
+	forgotten          *prometheus.GaugeVec     // by room
 }
 
 var (
@@ -90,6 +91,10 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 		forgotten: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "recsvc_memory_forgotten", Help: "Forgotten before their time, because there were too many: ids of events (dedup), closed impressions (late).",
 		}, []string{"room"}),
+		pause: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "recsvc_engine_pause_seconds", Help: "What kept the writer from applying, between two batches: cut, stored (a checkpoint), govern (memory), command (an administrator's).",
+			Buckets: []float64{.00001, .0001, .0005, .001, .002, .005, .01, .05, .1, .5, 1},
+		}, []string{"what"}),
 		held: f.NewGauge(prometheus.GaugeOpts{
 			Name: "recsvc_engine_held", Help: "1 while the writer applies nothing, because memory is full and waits for a checkpoint.",
 		}),
