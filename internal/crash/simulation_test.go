@@ -65,6 +65,7 @@ func TestSimulation(t *testing.T) {
 	Count(t, "simulation: checkpoints made to fail", all.failed)
 	Count(t, "simulation: damaged checkpoints gone back from", all.rollbacks)
 	Count(t, "simulation: damaged checkpoints refused with a remedy that works", all.refusals)
+	Count(t, "simulation: models rolled back through the log", all.restores)
 	Count(t, "simulation: records in the logs", all.records)
 }
 
@@ -73,8 +74,8 @@ const patience = 30 * time.Second
 
 // tallies are what the simulations have survived together.
 type tallies struct {
-	mu                                                                      sync.Mutex
-	seeds, kills, torn, faults, failed, rollbacks, refusals, records, fulls int
+	mu                                                                                sync.Mutex
+	seeds, kills, torn, faults, failed, rollbacks, refusals, records, fulls, restores int
 }
 
 func (a *tallies) add(b *tallies) {
@@ -88,6 +89,7 @@ func (a *tallies) add(b *tallies) {
 	a.rollbacks += b.rollbacks
 	a.refusals += b.refusals
 	a.fulls += b.fulls
+	a.restores += b.restores
 	a.records += b.records
 }
 
@@ -219,30 +221,30 @@ func (s *simulation) operation() {
 		s.fulls++
 	}
 	switch x := 100 * s.rng.Float64(); {
-	case x < 58:
+	case x < 56:
 		s.deliver(s.traffic.next())
-	case x < 68:
+	case x < 66:
 		s.serve()
-	case x < 72:
+	case x < 70:
 		s.deliver(s.traffic.tick(time.Duration(s.rng.Int64N(int64(3 * time.Minute)))))
-	case x < 82:
+	case x < 80:
 		s.checkpoint()
-	case x < 83:
+	case x < 81:
 		s.failing.Store(true)
 		s.checkpoint()
 		s.failing.Store(false)
-	case x < 85:
+	case x < 83:
 		s.faultLeft.Store(1 + s.rng.Int64N(20))
 		s.checkpoint()
-	case x < 86:
+	case x < 84:
 		s.say("killed")
 		s.machine.disk.change(func() { s.machine.disk.power = nil })
 		s.machine.disk.kill()
-	case x < 88:
+	case x < 86:
 		s.say("power loss")
 		s.machine.disk.change(func() { s.machine.disk.power = rand.New(rand.NewPCG(s.rng.Uint64(), 3)) })
 		s.machine.disk.kill()
-	case x < 90:
+	case x < 88:
 		n := 1 + s.rng.IntN(30)
 		power := rand.New(rand.NewPCG(s.rng.Uint64(), 3))
 		if s.rng.IntN(2) == 0 {
@@ -250,24 +252,24 @@ func (s *simulation) operation() {
 		}
 		s.say("to die in operation %d of the disk, power loss %v", n, power != nil)
 		s.machine.disk.change(func() { s.machine.disk.dieAt, s.machine.disk.power = n, power })
-	case x < 92:
+	case x < 90:
 		n := int64(1 + s.rng.IntN(60))
 		s.say("to die in step %d", n)
 		s.machine.disk.change(func() { s.machine.disk.power = nil })
 		s.stepsLeft.Store(n)
 		s.checkpoint()
-	case x < 94:
+	case x < 92:
 		n := 1 + s.rng.IntN(20)
 		s.say("operation %d of the disk is to fail", n)
 		s.machine.disk.change(func() { s.machine.disk.failAt, s.machine.disk.fault = n, errFault })
-	case x < 95:
+	case x < 93:
 		s.say("disk full")
 		s.machine.disk.change(func() { s.machine.disk.full, s.machine.disk.fault = true, syscall.ENOSPC })
-	case x < 96:
+	case x < 94:
 		s.restart(nil)
-	case x < 97:
+	case x < 95:
 		s.restart(s.damage)
-	case x < 97.5:
+	case x < 96:
 		s.snapshot()
 	case x < 98:
 		s.restore()
@@ -404,6 +406,7 @@ func (s *simulation) restore() {
 		s.t.Fatalf("restore %s: %v", id, err)
 	}
 	s.say("restore %s", id)
+	s.restores++
 	s.deliver(post{recs: []event.Record{{Kind: event.KindControl, Received: s.traffic.now, Control: control}}})
 }
 
