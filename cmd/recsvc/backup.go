@@ -29,14 +29,14 @@ func (b *backupRoom) Backup(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// backup streams the whole state as of now. On a full disk, where no new checkpoint can be written, it is as of the last
+// backup streams the whole state as of now. Where no new checkpoint can be written, as on a full disk, it is as of the last
 // one: then a copy elsewhere is wanted most.
 func (a *app) backup(ctx context.Context, w io.Writer) (state.BackupSummary, error) {
 	switch _, err := a.engine.Checkpoint(ctx); {
-	case errors.Is(err, state.ErrDiskFull):
-		a.log.Warn("the backup is as of the last checkpoint: the disk has no room for a new one", zap.Error(err))
-	case err != nil:
+	case errors.Is(err, engine.ErrStopped), ctx.Err() != nil:
 		return state.BackupSummary{}, err
+	case err != nil:
+		a.log.Warn("the backup is as of the last checkpoint: there can be no new one now", zap.Error(err))
 	}
 	about := state.BackupAbout{Program: "recsvc " + release, Configuration: configurationHash(a.config)}
 	summary, err := a.state.Backup(ctx, w, about, a.snapshots)

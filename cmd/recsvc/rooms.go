@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -73,7 +72,7 @@ func (e *engineRoom) behind(s engine.Status) time.Duration {
 // Checkpoint implements api.Engine.
 func (e *engineRoom) Checkpoint(ctx context.Context) (api.CheckpointStatus, error) {
 	s, err := e.engine.Checkpoint(ctx)
-	if errors.Is(err, engine.ErrStopped) {
+	if err != nil && ctx.Err() == nil { // as a rule the disk: it says why
 		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
 	return checkpointStatus(s), err

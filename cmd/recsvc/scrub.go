@@ -71,10 +71,14 @@ func (s *scrubber) run(ctx context.Context) error {
 		if err := s.pass(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
+		wait := every
+		if s.last().Finished.IsZero() { // it could not be read to the end
+			wait = min(every, time.Minute)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(every):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -29,6 +29,9 @@ func (s *snapshotRoom) List(context.Context) ([]api.Snapshot, error) {
 
 // Create implements api.Snapshots.
 func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, error) {
+	if err := s.disk.full(); err != nil {
+		return api.Snapshot{}, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
 	meta := state.SnapshotMeta{Created: time.Now().UTC(), Note: note}
 	err := s.snapshots.Create(&meta, func(w io.Writer) error {
 		cursor, err := s.engine.WriteSnapshot(ctx, w)

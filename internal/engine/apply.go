@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"go.uber.org/zap"
+
 	"recsvc/internal/event"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
@@ -16,10 +18,10 @@ func (e *Engine) apply(r *event.Record) error {
 	case event.KindServed:
 		e.applyServed(r)
 	case event.KindItem:
-		e.Features.UpsertItem(r.Item)
+		e.upserted(e.Features.UpsertItem(r.Item), r)
 		e.count(applied)
 	case event.KindUser:
-		e.Features.UpsertUser(r.User)
+		e.upserted(e.Features.UpsertUser(r.User), r)
 		e.count(applied)
 	case event.KindTick:
 		e.Clock.Tick(r)
@@ -32,6 +34,16 @@ func (e *Engine) apply(r *event.Record) error {
 		return e.applyControl(r)
 	}
 	return nil
+}
+
+// upserted tells of an upsert that was too much.
+func (e *Engine) upserted(ok bool, r *event.Record) {
+	if ok {
+		return
+	}
+	e.metrics.oversize.Inc()
+	e.log.Warn("an upsert was passed over: its item or user would have too many attributes",
+		zap.Stringer("kind", r.Kind), zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset))
 }
 
 // applyEvent takes a behaviour event. What was captured and predicted for it comes before anything that it changes.

@@ -21,6 +21,7 @@ type metrics struct {
 	busy               prometheus.Counter
 	queue              prometheus.Gauge
 	skew               prometheus.Counter
+	oversize           prometheus.Counter
 	checkpoints        *prometheus.CounterVec // by outcome
 	checkpointAt       prometheus.Gauge
 	memory             *prometheus.GaugeVec // by room
@@ -73,6 +74,9 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 			Name: "recsvc_engine_checkpoints_total",
 			Help: "Checkpoints by outcome: written, failed, overdue (given up after the timeout), skipped (the disk is nearly full, or still busy with the one before).",
 		}, []string{"outcome"}),
+		oversize: f.NewCounter(prometheus.CounterOpts{
+			Name: "recsvc_engine_oversize_upserts_total", Help: "Upserts passed over, because the item or user would have more than 384 KiB of attributes.",
+		}),
 		memory: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "recsvc_memory_bytes", Help: "Estimated memory in use, by room: users, joins (pending impressions), dedup (ids of events).",
 		}, []string{"room"}),

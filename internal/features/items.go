@@ -132,7 +132,9 @@ func categoriesOf(attrs event.Attributes) []string {
 }
 
 // UpsertItem changes the keys that the record names (null removes one), or removes the item from recommendation.
-func (s *Store) UpsertItem(r *event.Item) {
+//
+// It returns false, and has changed nothing but that the item is known, when its attributes would take more than MaxAttributes.
+func (s *Store) UpsertItem(r *event.Item) (ok bool) {
 	s.Lock()
 	defer s.Unlock()
 	s.version++
@@ -141,14 +143,18 @@ func (s *Store) UpsertItem(r *event.Item) {
 	it := s.items.at(ref)
 	was, before := it.Available, slices.Clone(it.categories)
 	if r.Deleted {
-		it.Known, it.Attrs = false, nil
+		it.Known, it.Attrs, ok = false, nil, true
 	} else {
+		it.Known = true
 		// One copy through the canonical bytes, so that nothing of the record's buffer is kept.
-		attrs, _ := event.DecodeAttributes(event.AppendAttributes(nil, merge(it.Attrs, r.Attrs)))
-		it.Known, it.Attrs = true, attrs
+		if encoded := event.AppendAttributes(nil, merge(it.Attrs, r.Attrs)); len(encoded) <= MaxAttributes {
+			it.Attrs, _ = event.DecodeAttributes(encoded)
+			ok = true
+		}
 	}
 	s.items.refresh(it)
 	s.recall.changed(it, before, was)
+	return ok
 }
 
 // Items is the number of items ever named; references run from 0 to Items()-1.

@@ -121,24 +121,34 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 
 // UpsertUser changes the keys that the record names; null removes one. It changes nothing when the user cannot be read:
 // see Err.
-func (s *Store) UpsertUser(r *event.User) {
+//
+// It returns false, and has changed nothing but that the user is known, when the attributes would take more than MaxAttributes.
+func (s *Store) UpsertUser(r *event.User) (ok bool) {
 	f := &s.upserted
 	f.name(r.ID)
 	if f.resolve(); f.failed() {
 		s.err = f.loan.err
-		return
+		return true
 	}
 	s.Lock()
 	defer s.Unlock()
 	s.version++
 	u := s.own(f)
+	u.known = true
 	attrs, _ := event.DecodeAttributes(u.attrs) // our own encoding: checked when it was read from disk
 	attrs = merge(attrs, r.Attrs)
-	u.known, u.attrs = true, event.AppendAttributes(nil, attrs)
-	s.users.refresh(u, attrs)
+	if encoded := event.AppendAttributes(nil, attrs); len(encoded) <= MaxAttributes {
+		u.attrs, ok = encoded, true
+		s.users.refresh(u, attrs)
+	}
 	s.users.weigh(u)
 	s.users.turn()
+	return ok
 }
+
+// MaxAttributes is how many bytes the attributes of one item or user may take, encoded. Upserts merge, so that no limit of a record
+// bounds them; and what a checkpoint cannot hold would end all checkpoints.
+const MaxAttributes = 384 << 10
 
 // own brings the user that was found into memory, a new one where there was none, to be changed by the caller; nil for nobody.
 func (s *Store) own(f *finder) *user {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,13 +86,21 @@ func (id *kafkaIdentity) save() error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// begin forgets the topic when the state is new: it has nothing of it.
-func (id *kafkaIdentity) begin(from event.Cursor) {
+// begin forgets the topic when the state is new: it has nothing of it. A state that was taken back to before a cut has nothing of
+// what was cut.
+func (id *kafkaIdentity) begin(from event.Cursor) error {
 	id.mu.Lock()
 	defer id.mu.Unlock()
 	if len(from) == 0 {
 		id.Topic, id.TopicID, id.Cluster, id.Cut = "", "", "", nil
+		return nil
 	}
+	known := len(id.Cut)
+	maps.DeleteFunc(id.Cut, func(p int32, end int64) bool { return from.Offset(p) <= end })
+	if len(id.Cut) == known {
+		return nil
+	}
+	return id.save()
 }
 
 // meet compares the topic of the brokers with the one that the state was made from, which at first contact it becomes.

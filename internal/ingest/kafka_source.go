@@ -109,7 +109,9 @@ func (s *KafkaSource) Run(ctx context.Context, from event.Cursor, out chan<- *Ba
 
 // begin forgets a former Run.
 func (s *KafkaSource) begin(from event.Cursor) {
-	s.identity.begin(from)
+	if err := s.identity.begin(from); err != nil {
+		s.opts.Logger.Warn("kafka: the topic's file could not be written", zap.Error(err)) // it says the same at the next start
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.positions)

@@ -26,5 +26,9 @@ func SetAsideNewest(dir string) (undo func() error, err error) {
 		}
 		return nil
 	}
-	return func() error { return rename(path+damagedSuffix, path) }, rename(path, path+damagedSuffix)
+	undo = func() error { return rename(path+damagedSuffix, path) }
+	if err := rename(path, path+damagedSuffix); err != nil {
+		return nil, errors.Join(err, undo())
+	}
+	return undo, nil
 }
