@@ -64,7 +64,7 @@ func (s *Store) batch(waiting []*delta) []*delta {
 func (s *Store) foldInBackground(batch []*delta) {
 	defer s.folder.Done()
 	start := s.opts.Clock()
-	err := room(s.dir, s.opts.MinFreeBytes+2*deltaBytes(batch))
+	err := room(s.dir, s.opts.MinFreeBytes+2*deltaBytes(batch)+4*s.opts.MemTableBytes) // of which reserve takes half for each of two logs
 	if err == nil {
 		err = s.fold(batch)
 	}
