@@ -152,6 +152,49 @@ func (l *life) await() {
 	}
 }
 
+// starts waits until the server is ready, or has ended by itself.
+func (l *life) starts() bool {
+	l.t.Helper()
+	select {
+	case url, ok := <-l.up:
+		l.url = url
+		if !ok {
+			_ = l.cmd.Wait() // see ProcessState
+		}
+		return ok
+	case <-time.After(10 * patience):
+		l.kill()
+		l.t.Fatalf("the server does not become ready: %s", l.said())
+		return false
+	}
+}
+
+// ended reports whether a server that was ready has ended by itself.
+func (l *life) ended() bool {
+	select {
+	case <-l.up:
+		_ = l.cmd.Wait()
+		return true
+	default:
+		return false
+	}
+}
+
+// wantRefusal asserts that the server has ended with an error that has all these words.
+func (l *life) wantRefusal(words ...string) {
+	l.t.Helper()
+	if code := l.cmd.ProcessState.ExitCode(); code != 1 {
+		l.t.Errorf("exit status %d, want 1: %s", code, l.said())
+	}
+	text := l.stderr.String()
+	text = text[max(0, strings.Index(text, "recsvc: ")):]
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			l.t.Errorf("the refusal lacks %q: %s", w, text)
+		}
+	}
+}
+
 // kill ends the process in the middle of whatever it does.
 func (l *life) kill() {
 	l.t.Helper()
