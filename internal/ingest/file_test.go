@@ -102,7 +102,7 @@ func TestCatalogueComesFirstAndEventsByTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"item":"i1","price":1}@10`, "!items.jsonl.gz:2 wrong_type@10", `{"user":"u1"}@10`,
+		`{"item":"i1","price":1}@10`, "!items.jsonl.gz:2#item wrong_type@10", `{"user":"u1"}@10`,
 		"a1@10", "b1@10", "b2@25", "a2@30", "a3@20", "a4@40", "b3@40", "b4@50",
 	}
 	if got := brief(recs); !slices.Equal(got, want) {
