@@ -33,7 +33,8 @@ func prepareData(dir string) error {
 	case err == nil && strings.HasPrefix(markerText, string(text)): // torn by a crash: it is the first thing that is written
 		return writeMarker(dir)
 	case err == nil:
-		return fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc", dir, marker, text)
+		return fmt.Errorf("data directory %s has an unknown layout (%s says %q): it was written by another version of recsvc, or the file is damaged; "+
+			"recsvc verify -data %s says what to do", dir, marker, text, dir)
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("data directory: %w", err)
 	case slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == restoringDir }):

@@ -25,7 +25,7 @@ var metaKey = []byte{'m'}
 
 // openBase opens badger in dir, which it locks.
 func openBase(dir string, opts Options) (*badger.DB, error) {
-	db, err := badger.Open(badgerOptions(dir, opts))
+	db, err := openChecked(dir, badgerOptions(dir, opts))
 	switch {
 	case err == nil:
 		return db, nil
@@ -36,6 +36,14 @@ func openBase(dir string, opts Options) (*badger.DB, error) {
 	default:
 		return nil, fmt.Errorf("database in %s: %w: %w; %s", dir, ErrCorrupt, err, remedy)
 	}
+}
+
+// openChecked is badger.Open for tables that may be damaged.
+func openChecked(dir string, opts badger.Options) (*badger.DB, error) {
+	if err := checkTables(dir, opts); err != nil {
+		return nil, err
+	}
+	return badger.Open(opts)
 }
 
 // denied reports whether the system has refused something, which says nothing about what is stored. badger passes on the text of an

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 // InspectOptions of one inspection.
@@ -198,7 +196,7 @@ func openStill(dir string) (*Store, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, baseName)
-	if s.db, err = badger.Open(badgerOptions(path, opts).WithNumCompactors(0).WithCompactL0OnClose(false)); err != nil {
+	if s.db, err = openChecked(path, badgerOptions(path, opts).WithNumCompactors(0).WithCompactL0OnClose(false)); err != nil {
 		return nil, fmt.Errorf("database: %w: %w; %s", ErrCorrupt, err, remedy)
 	}
 	s.show(layers{base: newBase(s.db)}, nil)

@@ -94,7 +94,8 @@ func claim(dir string) error {
 	b, err := os.ReadFile(path)
 	if err == nil {
 		if string(b) != formatText {
-			return fmt.Errorf("%s says %.40q, this program reads %q: %w", path, b, formatText, ErrFormat)
+			return fmt.Errorf("%s says %.40q, this program reads %q: %w; if only that file is damaged, write it: printf %q > %s",
+				path, b, formatText, ErrFormat, formatText, path)
 		}
 		return nil
 	}
