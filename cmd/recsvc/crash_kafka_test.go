@@ -19,11 +19,12 @@ import (
 // TestAServerKilledWhileItReadsFromKafkaEndsLikeOneThatNeverWas needs a real broker, whose address is in KAFKA_BROKERS. The state's cursor says where a life goes on; so each joins a
 // group of its own, and need not wait until the broker has missed the member before.
 func TestAServerKilledWhileItReadsFromKafkaEndsLikeOneThatNeverWas(t *testing.T) {
+	t.Parallel()
 	brokers := realBrokers(t)
 	topic := onePartition(t, brokers)
 	text := crashConfig + fmt.Sprintf("kafka: {brokers: ['%s'], topic: %s}\n", strings.Join(brokers, "', '"), topic)
 	file := writeConfig(t, text)
-	end := logSlice(t, text, t.TempDir(), battery.Times(8_000, 1<<30))
+	end := replayed.log(t, text, t.TempDir())
 	start := func(data, env string) *life {
 		return begin(t, file, data, env, "RECSVC_KAFKA_GROUP="+strings.ToLower(crand.Text()))
 	}

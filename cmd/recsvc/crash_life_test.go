@@ -36,10 +36,13 @@ const (
 	thinMemory = tuned + "=3 2097152" // 2 MiB: most users and pending impressions have no room
 )
 
-// logSlice writes the demo's slice of real traffic to the log that the configuration names: the catalogue, the users and the first
-// events. The last record is a tick behind which nothing is pending, so that a server that has applied all of it has no reason
-// to write another. It leaves no state, and returns the cursor behind all that.
-func logSlice(t *testing.T, text, data string, events int) (end string) {
+// slice is how much of the demo's real traffic a test takes.
+type slice struct{ items, users, events int }
+
+// log writes the slice to the log that the configuration names: the catalogue, the users and the first events. The last record is a
+// tick behind which nothing is pending, so that a server that has applied all of it has no reason to write another. It leaves no
+// state, and returns the cursor behind all that.
+func (s slice) log(t *testing.T, text, data string) (end string) {
 	t.Helper()
 	if err := prepareData(data); err != nil {
 		t.Fatal(err)
@@ -48,15 +51,8 @@ func logSlice(t *testing.T, text, data string, events int) (end string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &demoRun{}
-	if err := d.unpack(); err != nil {
-		t.Fatal(err)
-	}
-	defer removeAll(t, d.dir)
-	first := filepath.Join(d.dir, "first.jsonl")
-	unzipLines(t, filepath.Join(d.dir, "events.jsonl.gz"), first, events)
 	files, err := ingest.NewFiles(a.validator, ingest.FilesOptions{
-		Items: []string{filepath.Join(d.dir, "items.jsonl.gz")}, Users: []string{filepath.Join(d.dir, "users.jsonl.gz")}, Events: []string{first},
+		Items: firstLines(t, "items", s.items), Users: firstLines(t, "users", s.users), Events: firstLines(t, "events", s.events),
 		MaxRecordBytes: int(a.config.Limits.RecordBytes), Metrics: a.metrics,
 	})
 	records := 0
@@ -74,10 +70,10 @@ func logSlice(t *testing.T, text, data string, events int) (end string) {
 	return fmt.Sprintf("0-%d", records)
 }
 
-// unzipLines writes the first lines of a gzip file to another.
-func unzipLines(t *testing.T, from, to string, n int) {
+// firstLines unpacks the first lines of one of the demo's files.
+func firstLines(t *testing.T, name string, n int) (paths []string) {
 	t.Helper()
-	in, err := os.Open(from)
+	in, err := demoData.Open("demodata/" + name + ".jsonl.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +86,11 @@ func unzipLines(t *testing.T, from, to string, n int) {
 	for lines := bufio.NewScanner(zip); n > 0 && lines.Scan(); n-- {
 		out.Write(append(lines.Bytes(), '\n'))
 	}
-	if err := os.WriteFile(to, out.Bytes(), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), name+".jsonl")
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return []string{path}
 }
 
 // life is one process of a server, from its start to its end.
@@ -180,19 +178,16 @@ func (l *life) ended() bool {
 	}
 }
 
-// wantRefusal asserts that the server has ended with an error that has all these words.
-func (l *life) wantRefusal(words ...string) {
+// refusal is the error with which a server has ended by itself. It must be one, and not a crash.
+func (l *life) refusal() string {
 	l.t.Helper()
-	if code := l.cmd.ProcessState.ExitCode(); code != 1 {
-		l.t.Errorf("exit status %d, want 1: %s", code, l.said())
-	}
 	text := l.stderr.String()
-	text = text[max(0, strings.Index(text, "recsvc: ")):]
-	for _, w := range words {
-		if !strings.Contains(text, w) {
-			l.t.Errorf("the refusal lacks %q: %s", w, text)
-		}
+	at := strings.LastIndex(text, "recsvc: ")
+	if code := l.cmd.ProcessState.ExitCode(); code != 1 || at < 0 {
+		l.t.Errorf("exit status %d, want 1 and an error: %s", code, l.said())
+		return ""
 	}
+	return text[at:]
 }
 
 // kill ends the process in the middle of whatever it does.
@@ -257,7 +252,11 @@ func (l *life) judge(data, cursor string) (o outcome) {
 	if err := l.end(); err != nil {
 		l.t.Fatalf("%v: %s", err, l.said())
 	}
-	o.Digest = verifiedDigest(l.t, data)
+	r := verifyProcess(l.t, data)
+	if !r.Whole {
+		l.t.Errorf("not whole: %+v", r)
+	}
+	o.Digest = r.digest()
 	return o
 }
 
@@ -269,15 +268,27 @@ func (c *client) wantLaws() {
 	}
 }
 
-// verifiedDigest is the digest of the last checkpoint in a directory that is whole.
-func verifiedDigest(t *testing.T, data string) string {
-	t.Helper()
-	r := wantWhole(t, data)
+// digest is that of the last checkpoint, if the state is whole.
+func (r verified) digest() string {
 	for _, check := range r.Checks {
-		if _, digest, ok := strings.Cut(check.Detail, ", digest "); ok && check.Name == "state" {
+		if _, digest, ok := strings.Cut(check.Detail, ", digest "); ok && check.Name == "state" && check.Whole {
 			return digest
 		}
 	}
-	t.Fatalf("no digest in %+v", r.Checks)
-	return ""
+	return "none"
+}
+
+// verifyProcess is verifyDir for tests that run beside each other.
+func verifyProcess(t *testing.T, dir string) (r verified) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "verify", "-data", dir, "-json")
+	cmd.Env = append(os.Environ(), asServer+"=1", "GORACE=atexit_sleep_ms=0")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || json.Unmarshal(out, &r) != nil || r.Whole != (err == nil) {
+		t.Errorf("verify: %v: %s %s", err, out, said.String())
+	}
+	return r
 }
