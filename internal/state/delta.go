@@ -69,11 +69,11 @@ func (d *delta) decodeHeader(b []byte) error {
 	if len(b) < deltaHeader || string(b[:8]) != deltaMagic {
 		return fmt.Errorf("not a checkpoint file: %w", ErrCorrupt)
 	}
+	if crc32.Checksum(b[:44], castagnoli) != le.Uint32(b[44:]) { // before the format: a flipped bit there is damage
+		return fmt.Errorf("header's checksum differs: %w", ErrCorrupt)
+	}
 	if v := le.Uint32(b[8:]); v != Format {
 		return fmt.Errorf("format %d, this program reads %d: %w", v, Format, ErrFormat)
-	}
-	if crc32.Checksum(b[:44], castagnoli) != le.Uint32(b[44:]) {
-		return fmt.Errorf("header's checksum differs: %w", ErrCorrupt)
 	}
 	d.meta.Epoch, d.previous, d.commit = le.Uint64(b[16:]), le.Uint64(b[24:]), int64(le.Uint64(b[32:]))
 	return nil
