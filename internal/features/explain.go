@@ -10,11 +10,13 @@ import (
 )
 
 // NamedValue is the present value of one feature: a number, or (Number is NaN) a category as text where the attribute
-// behind it is at hand, else as a hash.
+// behind it is at hand, else as a hash. Several categories, with or without weights, and vectors are given by [Namer] alone.
 type NamedValue struct {
-	Name   string
-	Number float64
-	Text   string
+	Name    string
+	Number  float64
+	Text    string
+	List    []string  // of ShapeCategories and ShapeWeighted
+	Weights []float64 // of ShapeWeighted, one for each of List; of ShapeVector its elements
 }
 
 // Any returns the value as the type that JSON shows: float64, string, or nil when missing.

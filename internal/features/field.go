@@ -152,13 +152,15 @@ func hashString(s string) uint64 { return max(xxh3.HashString(s), 1) }
 // hashNumber equals hashString of the number's shortest decimal form, so that 1 and "1" are one value.
 func hashNumber(x float64) uint64 {
 	var buf [32]byte
-	var b []byte
+	return max(xxh3.Hash(appendNumber(buf[:0], x)), 1)
+}
+
+// appendNumber writes the shortest decimal form.
+func appendNumber(dst []byte, x float64) []byte {
 	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
-		b = strconv.AppendInt(buf[:0], int64(x), 10)
-	} else {
-		b = strconv.AppendFloat(buf[:0], x, 'g', -1, 64)
+		return strconv.AppendInt(dst, int64(x), 10)
 	}
-	return max(xxh3.Hash(b), 1)
+	return strconv.AppendFloat(dst, x, 'g', -1, 64)
 }
 
 // mix scrambles a 64-bit word (splitmix64's finalizer).
