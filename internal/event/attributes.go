@@ -30,7 +30,7 @@ func (d *Decoder) value() (v Value, ok bool) {
 	case 'n':
 		return Value{Kind: Null}, d.scan.word("null")
 	case '[':
-		v, ok = d.stringList()
+		v, ok = d.wordList()
 	case '{':
 		d.scan.skip()
 	default:
@@ -43,14 +43,20 @@ func (d *Decoder) value() (v Value, ok bool) {
 	return v, ok
 }
 
-// stringList reads an array; not ok when it holds anything but strings.
-func (d *Decoder) stringList() (Value, bool) {
+// wordList reads an array of strings and numbers; a number stands as its shortest decimal text, so that [1] and ["1"]
+// are one list. Not ok when the array holds anything else, or a number that float64 cannot hold.
+func (d *Decoder) wordList() (Value, bool) {
 	d.list = d.list[:0]
 	pure := true
 	for ok := d.scan.firstElement(); ok; ok = d.scan.nextElement() {
-		if d.scan.peek() == '"' {
+		switch c := d.scan.peek(); {
+		case c == '"':
 			d.list = append(d.list, d.scan.str())
-		} else {
+		case c == '-' || c-'0' <= 9:
+			text, finite := d.scan.numberText()
+			d.list = append(d.list, text)
+			pure = pure && finite
+		default:
 			pure = false
 			d.scan.skip()
 		}

@@ -11,7 +11,7 @@ const MaxAttributes = 1024
 
 // Counts tells what a Decoder passed over without refusing the record.
 type Counts struct {
-	DroppedValues int64 // values in flat maps that are neither string, number, bool nor list of strings
+	DroppedValues int64 // values in flat maps that are neither string, number, bool nor list of strings and numbers
 	UnknownFields int64 // fields that records of the kind do not have
 }
 

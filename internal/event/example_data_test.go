@@ -14,6 +14,7 @@ var sampleItems = []string{
 	`{"item":"v0","categories":["tag39"],"tags":["author7349781","NORMAL"],"created":"2022-04-10T00:00:00.000Z","duration":87.433}`,
 	`{"item":"v1","price":9.5,"available":true,"text":"…","tags":[],"old":null}`,
 	`{"item":"v2","$deleted":true}`,
+	`{"item":"v3","tags":["a",7],"vector":[0.25,-1,3e-7,1.0]}`,
 }
 
 var sampleUsers = []string{

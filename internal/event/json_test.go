@@ -61,15 +61,46 @@ func TestContextSessionFillsTheSession(t *testing.T) {
 
 func TestOddContextValuesAreDroppedAndCounted(t *testing.T) {
 	var d Decoder
-	e, err := d.DecodeEvent([]byte(`{"type":"click","context":{"a":{"b":[1,{}]},"c":[1,"x"],"d":["x",null],"e":1e999,"":"k","f":"kept"},"extra":{"x":[1]},"more":1}`))
+	e, err := d.DecodeEvent([]byte(`{"type":"click","context":{"a":{"b":[1,{}]},"c":[1,true],"d":["x",null],"e":1e999,"g":[1,1e999],"h":[[1]],"":"k","f":"kept"},"extra":{"x":[1]},"more":1}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := (Attributes{{"f", Value{Kind: String, Str: "kept"}}}); !reflect.DeepEqual(e.Context, want) {
 		t.Errorf("context %+v, want %+v", e.Context, want)
 	}
-	if want := (Counts{DroppedValues: 5, UnknownFields: 2}); d.Counts != want {
+	if want := (Counts{DroppedValues: 7, UnknownFields: 2}); d.Counts != want {
 		t.Errorf("counts %+v, want %+v", d.Counts, want)
+	}
+}
+
+func TestNumbersInListsBecomeTheirShortestTexts(t *testing.T) {
+	for list, want := range map[string][]string{
+		`[0.1,-0.25]`:           {"0.1", "-0.25"},
+		`[1, "1" ,1.0,10e-1]`:   {"1", "1", "1", "1"},
+		`[-0,-0.0,0e5]`:         {"0", "0", "0"},
+		`[1e2,1E+21,1.50]`:      {"100", "1e+21", "1.5"},
+		`["x",7,""]`:            {"x", "7", ""},
+		`[9007199254740991]`:    {"9007199254740991"},
+		`[0.30000000000000004]`: {"0.30000000000000004"},
+		`[]`:                    nil,
+	} {
+		var d Decoder
+		item, err := d.DecodeItem([]byte(`{"item":"i","vector":` + list + `}`))
+		if err != nil {
+			t.Fatalf("%s: %v", list, err)
+		}
+		if want := (Attributes{{"vector", Value{Kind: List, List: want}}}); !reflect.DeepEqual(item.Attrs, want) {
+			t.Errorf("%s became %+v, want %+v", list, item.Attrs, want)
+		}
+	}
+}
+
+func TestBrokenNumbersInListsAreMalformed(t *testing.T) {
+	for _, list := range []string{`[01]`, `[-]`, `[1.]`, `[1e]`, `[1 2]`, `[1,]`, `[.5]`, `[+1]`, `[NaN]`} {
+		var d Decoder
+		if _, err := d.DecodeItem([]byte(`{"item":"i","vector":` + list + `}`)); !malformed(err) {
+			t.Errorf("%s: error %v, want malformed JSON", list, err)
+		}
 	}
 }
 

@@ -306,6 +306,22 @@ func (s *scanner) number() float64 {
 	return f
 }
 
+// numberText reads a number and returns its shortest decimal text, which aliases buf when the number was written so.
+// Not finite: float64 cannot hold it. Zero has no sign.
+func (s *scanner) numberText() (text string, isFinite bool) {
+	start := s.pos
+	f := s.number()
+	if s.fault != "" || !finite(f) {
+		return "", false
+	}
+	var buf [32]byte
+	short := appendNumber(buf[:0], f+0) // −0 + 0 is 0
+	if written := s.buf[start:s.pos]; string(written) == string(short) {
+		return alias(written), true
+	}
+	return string(short), true
+}
+
 func (s *scanner) slowNumber(start int) float64 {
 	f, err := strconv.ParseFloat(alias(s.buf[start:s.pos]), 64)
 	if err != nil && !math.IsInf(f, 0) {

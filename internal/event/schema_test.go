@@ -49,7 +49,7 @@ func TestPublishedSchemasAgreeWithTheDecoder(t *testing.T) {
 			`{"type":"click","user":"u","item":"i","session":5}`,
 			`[]`,
 		}, sampleEvents...),
-		KindItem: append([]string{`{}`, `{"item":5}`, `{"item":null}`, `{"item":"i","$deleted":1}`, `{"item":"i","any":{"x":1}}`}, sampleItems...),
+		KindItem: append([]string{`{}`, `{"item":5}`, `{"item":null}`, `{"item":"i","$deleted":1}`, `{"item":"i","any":{"x":1}}`, `{"item":"i","tags":["a",1,-0.5]}`, `{"item":"i","vector":[0.1,"0.2"]}`}, sampleItems...),
 		KindUser: append([]string{`{}`, `{"user":5}`, `{"user":"u","any":[1]}`}, sampleUsers...),
 	}
 	for kind, lines := range samples {

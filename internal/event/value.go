@@ -9,7 +9,7 @@ const (
 	Number ValueKind = 1
 	Bool   ValueKind = 2
 	String ValueKind = 3
-	List   ValueKind = 4 // of strings
+	List   ValueKind = 4 // of strings; numbers in it stand as their shortest decimal texts
 )
 
 // Value is a string, a finite number, a bool, a list of strings, or null.
