@@ -53,7 +53,7 @@ func featureOptions(c *config.Config) features.Options {
 	return features.Options{
 		Emit: c.Models[0].Features, SubRows: c.Recall.SubRows, Weights: c.Recall.Weights,
 		TrendingHalfLives: c.Recall.HalfLives, RecentEvents: c.Recall.Recent, SeenItems: c.Recall.Seen,
-		CovisitWindow: c.Recall.History, Neighbours: c.Recall.Neighbours,
+		CovisitWindow: c.Recall.History, Neighbours: c.Recall.Neighbours, NoRecall: !c.Recall.Enabled,
 	}
 }
 

@@ -36,6 +36,7 @@ type Seen struct {
 
 // Recall bounds what the recall channels remember, and says what counts as interest.
 type Recall struct {
+	Enabled    bool               `yaml:"enabled"`    // keep what recall and profiles read; false: for those who read features only; true
 	Weights    map[string]float64 `yaml:"weights"`    // popularity of an event, by type; above 0 it also counts as interest; absent: a built-in table
 	HalfLives  []time.Duration    `yaml:"half_lives"` // decays of the trending scores; 1h, 24h, 7d
 	History    int                `yaml:"history"`    // a user's last items that a new one is paired with; 10
@@ -47,6 +48,7 @@ type Recall struct {
 
 func defaultRecall() Recall {
 	return Recall{
+		Enabled:    true,
 		HalfLives:  []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour},
 		History:    10,
 		Neighbours: 64,

@@ -81,6 +81,9 @@ func Fingerprint(defs []Definition, opts Options) [16]byte {
 	b = fmt.Appendf(b, "%v %v %d %d %d %d %d", opts.Emit, opts.TrendingHalfLives, opts.SubRows, opts.RecentEvents,
 		opts.SeenItems, opts.CovisitWindow, opts.Neighbours)
 	b = fmt.Appendf(b, " %v", opts.Weights) // fmt prints maps in order of their keys
+	if opts.NoRecall {
+		b = append(b, " no recall"...)
+	}
 	return xxh3.Hash128(b).Bytes()
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	SeenItems         int // items remembered as seen per user; 256
 	CovisitWindow     int // a user's last items that an item is paired with; 10
 	Neighbours        int // co-visited items kept per item; 64
+	// NoRecall leaves out all that recall and the profile read: counters of items, trending scores, co-visitation, a user's
+	// recent events and what was seen. For a store that serves features only.
+	NoRecall bool
 
 	// Cold reads users who are in the last committed checkpoint and not in memory; nil: all are in memory.
 	Cold dirty.Reader
@@ -148,7 +151,9 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 			}
 		}
 	}
-	s.remember(q, e, ref)
+	if !s.opts.NoRecall {
+		s.remember(q, e, ref)
+	}
 	if q.user != nil {
 		s.users.weigh(q.user)
 	}
