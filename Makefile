@@ -69,5 +69,5 @@ run: ## the server on 127.0.0.1:8080 with its data in ./data
 demo: ## a fresh server that learns from a slice of real traffic and keeps serving
 	$(GO) run ./cmd/recsvc demo
 
-shared-checks: ## replay the large data sets in SHARED (../shared) twice: equal digests, AUC floors
+shared-checks: ## the feature store against Flink, then the large data sets in SHARED (../shared) twice: equal digests, AUC floors
 	SHARED='$(SHARED)' scripts/shared-checks.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Replays the data sets that stand beside the project (SHARED, default ../shared) through the whole engine, each
-# twice: the two runs must end in the same state, and the model must be as good as it has been.
+# The long checks: the feature store against Flink's results, then the data sets that stand beside the project (SHARED,
+# default ../shared) through the whole engine, each twice: the two runs must end in the same state, and the model must
+# be as good as it has been.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 data=${SHARED:-../shared}/data
@@ -12,6 +13,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/recsvc" ./cmd/recsvc
 go build -o "$work/replaycheck" ./internal/tools/replaycheck
+
+echo "windows, rings and patterns of two million events against Flink's"
+STREAM=long go test -count=1 ./internal/tools/stream
 
 # replay NAME [FLAG…] replays $data/NAME twice with the configuration that is shipped for it, then gives the reports to
 # replaycheck with the limits in $limits.
