@@ -108,6 +108,7 @@ type draft struct {
 	propensity                float64
 	scene                     uint64
 	flags                     uint8
+	at                        int // place in the list that was served
 	shared, own               Vector
 	context                   []byte
 	p                         []float32
@@ -143,11 +144,12 @@ func (j *Joiner) create(d *draft) uint32 {
 		j.byKey.put(s.key, id)
 	}
 	j.chain(id)
+	j.watch.Parked(j.birth(id), d.at)
 	return id
 }
 
-// adopt gives an impression that was known without a request the one that its exposure names.
-func (j *Joiner) adopt(id uint32, m *Match) {
+// adopt gives an impression that was known without a request the one that its exposure e names.
+func (j *Joiner) adopt(id uint32, e *event.Event, m *Match) {
 	s := j.at(id)
 	if s.key != 0 || m.key == 0 {
 		return
@@ -155,6 +157,7 @@ func (j *Joiner) adopt(id uint32, m *Match) {
 	s.key = m.key
 	j.byKey.put(s.key, id)
 	s.list = j.enlist(m.list, 0, Vector{}, nil)
+	j.watch.Requested(j.birth(id), e)
 }
 
 // free forgets an impression.

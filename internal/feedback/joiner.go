@@ -23,6 +23,7 @@ type Joiner struct {
 	clip             float64
 	servedIsExposure map[string]bool
 	sink             Sink
+	watch            Watcher
 
 	seq       uint64 // the last one given
 	watermark event.Time
@@ -77,6 +78,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		clip:             o.ShownClip,
 		servedIsExposure: maps.Clone(o.ServedIsExposure),
 		sink:             sink,
+		watch:            o.Watch,
 		watermark:        none,
 		tombs:            newTombstones(o.LateMemory, o.LateMax),
 		cold:             o.Cold,
@@ -168,6 +170,7 @@ func (j *Joiner) Erase(user string) int {
 				j.counts.Heads[h].Erased++
 			}
 		}
+		j.watch.Ended(j.birth(id), EndErased)
 		j.free(id)
 		n++
 	}

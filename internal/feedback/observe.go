@@ -50,7 +50,7 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 		if id != 0 && j.at(id).flags&isImplied != 0 {
 			j.touch(id)
 			j.at(id).flags &^= isImplied // the next exposure is another one
-			j.adopt(id, m)
+			j.adopt(id, e, m)
 		}
 		return
 	case id == 0:
@@ -58,7 +58,7 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 		id = j.create(&d)
 	default:
 		j.touch(id)
-		j.adopt(id, m)
+		j.adopt(id, e, m)
 		s := j.at(id)
 		if s.userItem == 0 { // served to nobody in particular
 			s.user, s.userItem = m.user, m.userItem
@@ -77,7 +77,7 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 	s := j.at(id)
 	s.base = e.Time
 	s.floor = j.grace(e.Time)
-	j.expose(id)
+	j.expose(id, e)
 }
 
 // draftOf drafts the impression of an event that belongs to none.
@@ -131,6 +131,7 @@ func (j *Joiner) label(id uint32, e *event.Event, rules []rule) {
 		}
 		st.flags |= isPositive
 		st.at = e.Time
+		j.watch.Labelled(j.birth(id), r.head, e)
 	}
 }
 
@@ -151,6 +152,7 @@ func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
 		default:
 			st.flags |= isPositive
 			st.at = e.Time
+			j.watch.Labelled(j.birth(id), r.head, e)
 			j.settlePositive(id, r.head)
 			if !j.heads[r.head].close && s.flags&isUnlearned == 0 {
 				j.correct(id, r.head)
@@ -196,7 +198,7 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 		if d.user != 0 {
 			d.userItem = hashItem(item.Item, d.user)
 		}
-		d.position, d.propensity = int32(i+1), item.Propensity
+		d.position, d.propensity, d.at = int32(i+1), item.Propensity, i
 		d.own, d.p = own[i], p[i]
 		id := j.create(&d)
 		j.counts.Served++
@@ -207,7 +209,7 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 		j.schedule(id)
 	}
 	for _, id := range parked { // only now that the whole list is parked
-		j.expose(id)
+		j.expose(id, nil)
 	}
 }
 
@@ -225,7 +227,8 @@ func (j *Joiner) parkable(key uint64) bool {
 		j.counts.Exposures++
 		j.counts.ImpliedExposures++
 		j.counts.CapturedLate++
-		j.bury(id)
+		j.tellShown(id, nil, true)
+		j.bury(id, EndCapturedLate)
 	}
 	return false
 }

@@ -60,6 +60,9 @@ type Options struct {
 	// oldest 64th is forgotten before its time, and what comes for it is taken for something new; 20 million.
 	LateMax int
 
+	// Watch follows every impression; nil: nobody does.
+	Watch Watcher
+
 	// Cold reads what the last committed checkpoint has of the join. With it, what is in there just as it is may leave
 	// memory. It must answer from EndLoad on. nil: everything stays in memory.
 	Cold dirty.Reader
@@ -107,6 +110,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.LateMax == 0 {
 		o.LateMax = 20_000_000
+	}
+	if o.Watch == nil {
+		o.Watch = unwatched{}
 	}
 	o.Heads = slices.Clone(o.Heads)
 	for i := range o.Heads {

@@ -40,13 +40,14 @@ func (j *Joiner) examined(s *impression) float32 {
 	return table[min(int(s.position), len(table))-1]
 }
 
-// expose says that an impression was shown, at its base. What was captured by a served list, and what is only known
+// expose says that an impression was shown, at its base, by its exposure e, or (nil) by what implies it. What was captured by a served list, and what is only known
 // from its outcome, takes its first step at once; the rest waits for its list.
-func (j *Joiner) expose(id uint32) {
+func (j *Joiner) expose(id uint32, e *event.Event) {
 	s := j.at(id)
 	s.flags = s.flags&^isWaiting | isExposed
 	s.theta = j.examined(s)
 	j.renew(id)
+	j.tellShown(id, e, s.flags&isImplied != 0)
 	j.counts.Exposures++
 	for h := range j.heads {
 		j.counts.Heads[h].Pending++
@@ -135,10 +136,12 @@ func (j *Joiner) settlePositive(id uint32, h int) {
 
 func (j *Joiner) settle(id uint32, h int, positive bool, delay event.Time) {
 	s := j.at(id)
-	j.sink.Settle(Settled{
+	settled := Settled{
 		Head: h, P: j.state(id, h).p, Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
 		Exposed: s.base, Delay: time.Duration(delay),
-	})
+	}
+	j.sink.Settle(settled)
+	j.watch.Settled(j.birth(id), settled)
 }
 
 // closeAt returns when the window of head h closes for an impression that was shown.
@@ -199,10 +202,11 @@ func (j *Joiner) fire(t timer) {
 		j.touch(id)
 		j.counts.ImpliedExposures++
 		s.flags |= isImplied
-		j.expose(id)
+		j.expose(id, nil)
 		return
 	case s.flags&isExposed == 0:
 		j.counts.Unexposed++
+		j.watch.Ended(j.birth(id), EndUnexposed)
 		j.free(id)
 		return
 	}
@@ -241,11 +245,12 @@ func (j *Joiner) closeHeads(id uint32, now event.Time) {
 		j.schedule(id)
 		return
 	}
-	j.bury(id)
+	j.bury(id, EndClosed)
 }
 
 // bury forgets an impression but for its hashes.
-func (j *Joiner) bury(id uint32) {
+func (j *Joiner) bury(id uint32, end End) {
+	j.watch.Ended(j.birth(id), end)
 	s := j.at(id)
 	for _, print := range [...]uint64{s.key, s.userItem} {
 		if print != 0 {
