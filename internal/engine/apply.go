@@ -73,7 +73,7 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.query.Begin(ev.User, context, ev.Time)
 	var captured *feedback.Captured
 	if match.Capture {
-		captured = e.capture(item)
+		captured = e.capture(r, item)
 	}
 	e.at(StepJoin, false)
 	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
@@ -91,11 +91,13 @@ func (e *Engine) advance() {
 }
 
 // capture is the vector and the predictions of the item at hand, as things stand before its event moves them.
-func (e *Engine) capture(item features.ItemRef) *feedback.Captured {
+func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captured {
 	c := &e.captured
-	e.query.Item((*features.Vector)(&c.Own), item)
 	c.Shared = feedback.Vector(e.query.Shared())
+	e.watch(r)
+	e.query.Item((*features.Vector)(&c.Own), item)
 	e.Model.Predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
+	e.watched(0, *c)
 	return c
 }
 
@@ -105,9 +107,11 @@ func (e *Engine) applyServed(r *event.Record) {
 	own, p := e.list.take(len(s.Items), len(e.captured.P))
 	e.query.Begin(s.User, s.Context, s.Time)
 	shared := e.query.Shared()
+	e.watch(r)
 	for i := range s.Items {
 		e.query.Item((*features.Vector)(&own[i]), e.Features.EnsureItem(s.Items[i].Item))
 		e.Model.Predict(p[i], model.Vector(shared), model.Vector(own[i]))
+		e.watched(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
 		if s.Model != "" { // else something other than the model gave the scores
 			e.compare(s.Items[i].Score, p[i])
 		}

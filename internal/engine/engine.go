@@ -60,6 +60,9 @@ type Options struct {
 	Registerer prometheus.Registerer // nil: counted, not exported
 	Logger     *zap.Logger           // nil: silent
 
+	// Observer is told what is captured and what becomes of it; nil: nobody is.
+	Observer Observer
+
 	// Fault is called before and after every step, by whichever goroutine takes it. It is for tests; nil: nobody looks on.
 	Fault func(s Step, after bool)
 }
@@ -127,6 +130,10 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(opts.Registerer),
 		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
 		coldSeen: map[string][4]int64{}, metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
+	}
+	if opts.Observer != nil {
+		opts.Feedback.Watch = opts.Observer
+		e.query.Trace(true) // it may ask which feature has made a slot
 	}
 	joiner, err := feedback.New(opts.Feedback, e)
 	if err != nil {
@@ -231,7 +238,7 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 		}
 		e.at(StepApply, false)
 		e.tally.receive(gap)
-		if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err()); err != nil {
+		if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err(), e.observerErr()); err != nil {
 			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
 		}
 		e.place = e.place.Set(r.Partition, r.Offset+1)
