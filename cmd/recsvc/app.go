@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -222,22 +220,6 @@ func (a *app) engineOptions() engine.Options {
 		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(c.Offset(0)) }
 	}
 	return opts
-}
-
-// definitionsHash identifies what the state depends on beside the log.
-func definitionsHash(c *config.Config) [32]byte {
-	m := c.Models[0]
-	m.Score = "" // which head lists are ranked by is no matter of state
-	text, err := json.Marshal(struct {
-		Features          [16]byte
-		Model             config.Model
-		Feedback          config.Feedback
-		Lateness, Horizon time.Duration
-	}{features.Fingerprint(definitions(c), featureOptions(c)), m, c.Feedback, c.Lateness, c.Horizon})
-	if err != nil {
-		panic(err) // plain numbers and texts, all finite
-	}
-	return sha256.Sum256(text)
 }
 
 // closeLast closes what was opened last.

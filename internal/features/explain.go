@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/zeebo/xxh3"
-
 	"recsvc/internal/event"
 )
 
@@ -61,30 +59,6 @@ func (q *Query) SlotNames() []string {
 		}
 	}
 	return names
-}
-
-// meaning is raised when equal definitions come to make another state than before.
-const meaning = 2
-
-// Fingerprint identifies the definitions: states made under different ones are not compatible.
-func Fingerprint(defs []Definition, opts Options) [16]byte {
-	opts.setDefaults()
-	b := fmt.Appendf(nil, "meaning %d\n", meaning)
-	for _, d := range defs {
-		mean := math.NaN()
-		if d.Prior.Mean != nil {
-			mean = *d.Prior.Mean
-		}
-		d.Prior.Mean = nil
-		b = fmt.Appendf(b, "%+v %v\n", d, mean)
-	}
-	b = fmt.Appendf(b, "%v %v %d %d %d %d %d", opts.Emit, opts.TrendingHalfLives, opts.SubRows, opts.RecentEvents,
-		opts.SeenItems, opts.CovisitWindow, opts.Neighbours)
-	b = fmt.Appendf(b, " %v", opts.Weights) // fmt prints maps in order of their keys
-	if opts.NoRecall {
-		b = append(b, " no recall"...)
-	}
-	return xxh3.Hash128(b).Bytes()
 }
 
 // Values returns every feature of one user in one context, for an item when ref is not NoItem. The caller holds the

@@ -13,7 +13,7 @@ import (
 // finder finds one user after another for one goroutine: in memory, or else in the store, from which it reads a copy of its
 // own. A reader never changes the table.
 type finder struct {
-	store  *Store
+	store  *tables // of the store as it was when the list began: those that Adopt has replaced are never written again
 	userID string
 	hash   uint64 // of userID; 0: nobody
 	user   *user  // nil: nobody, or unknown

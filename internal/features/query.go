@@ -22,9 +22,13 @@ func (v *Vector) reset() { v.Slots, v.Values = v.Slots[:0], v.Values[:0] }
 // list. Between Begin and Item, or two Items, the lock may be given up: the user and the rows are found anew when the store has
 // moved on, while the shared part stays as it was computed.
 //
+// A list that has begun before [Store.Adopt] is finished under the definitions that it began with, from the store as it was then;
+// an item that has come since then has no features of its own in it.
+//
 // A user who is not in memory is read from the state, once a list: by [Query.Prepare], or by what first needs it.
 type Query struct {
 	finder
+	of       *Store
 	prepared bool // user was named by Prepare
 	now      event.Time
 	item     *Item
@@ -49,11 +53,7 @@ type Query struct {
 
 // NewQuery returns a Query for s; use it again and again.
 func (s *Store) NewQuery() *Query {
-	p := s.program
-	return &Query{
-		finder: finder{store: s}, values: make([]fieldValue, len(p.fields)), read: make([]uint64, len(p.fields)), nums: make([]float64, len(p.feats)), cats: make([]category, len(p.feats)),
-		rows: make([][]uint64, len(p.scopes)), groups: make([]uint32, len(p.scopes)),
-	}
+	return &Query{of: s}
 }
 
 // Prepare reads the user from the state where memory lacks it, so that Begin, with the same user, need not do so while it holds
@@ -61,13 +61,13 @@ func (s *Store) NewQuery() *Query {
 func (q *Query) Prepare(userID string) {
 	q.name(userID)
 	q.prepared = true
-	users := &q.store.users
-	if q.hash == 0 || users.cold == nil {
+	if q.hash == 0 {
 		return
 	}
-	q.store.RLock()
-	hot := users.find(q.hash) != nil
-	q.store.RUnlock()
+	q.of.RLock()
+	q.pin()
+	hot := q.store.users.cold == nil || q.store.users.find(q.hash) != nil
+	q.of.RUnlock()
 	if !hot {
 		q.borrow()
 	}
@@ -80,6 +80,7 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 		q.name(userID)
 	}
 	q.prepared = false
+	q.pin()
 	q.context, q.now = context, now
 	q.list++
 	q.item, q.fresh = nil, false
@@ -136,6 +137,11 @@ func (q *Query) Shared() Vector {
 func (q *Query) Item(dst *Vector, ref ItemRef) {
 	p := q.store.program
 	q.prepare()
+	if ref >= q.store.items.n { // it has come after what this list is finished from
+		dst.reset()
+		q.trace = q.trace[:0]
+		return
+	}
 	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
 	for i := range p.scopes {
 		if p.scopes[i].byItem {

@@ -30,9 +30,9 @@ type Options struct {
 	NoRecall bool
 
 	// Cold reads users who are in the last committed checkpoint and not in memory; nil: all are in memory.
-	Cold dirty.Reader
+	Cold dirty.Reader `json:"-"`
 	// UserBytes bounds the memory of users, with Cold; 0: unbounded. See [Store.SetUserBytes].
-	UserBytes int64
+	UserBytes int64 `json:"-"`
 }
 
 // DefaultWeights are the popularity weights of the well-known event types.
@@ -68,7 +68,14 @@ func (o *Options) setDefaults() {
 // Which users are in memory is no part of it.
 type Store struct {
 	sync.RWMutex
+	*tables // replaced by Adopt, under the write lock
 
+	upserted finder // of the writer
+	err      error
+}
+
+// tables is what a store holds under one list of definitions.
+type tables struct {
 	program *program
 	opts    Options
 	users   userTable
@@ -77,9 +84,6 @@ type Store struct {
 	types   typeTable
 	recall  recall
 	version uint64 // changes made; users and rows found under an older one may have moved
-
-	upserted finder // of the writer
-	err      error
 }
 
 // New compiles the definitions. A wrong one is reported as a *DefinitionError.
@@ -89,10 +93,10 @@ func New(defs []Definition, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{program: p, opts: opts}
+	s := &Store{tables: &tables{program: p, opts: opts}}
 	s.users.init(p)
 	s.users.cold, s.users.limit = opts.Cold, opts.UserBytes
-	s.upserted.store = s
+	s.upserted.store = s.tables
 	s.items.init(p, len(opts.TrendingHalfLives))
 	s.groups.init(p)
 	s.types.init(opts.Weights)
