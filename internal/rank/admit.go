@@ -82,7 +82,7 @@ func (p *pass) admit(ch channel, ref ItemRef, score float64, rank int) bool {
 	}
 	if !known || mark < 0 {
 		item := p.r.store.Item(ref)
-		if !item.Available || !p.req.Filter.match(&p.env, item) {
+		if !item.Available || !p.req.Filter.match(&p.scratch, item) {
 			if ch != backfill { // a scan meets each item once
 				p.marks[ref] = barred
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"recsvc/internal/event"
+	"recsvc/internal/expression"
 )
 
 const (
@@ -233,10 +234,10 @@ func BenchmarkFilter(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env := new(filterEnv)
+	scratch := new(expression.State)
 	b.ReportAllocs()
 	for b.Loop() {
-		f.match(env, shoe)
+		f.match(scratch, shoe)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"recsvc/internal/event"
+	"recsvc/internal/expression"
 )
 
 func num(x float64) event.Value       { return event.Value{Kind: event.Number, Num: x} }
@@ -22,7 +23,7 @@ var shoe = &Item{ID: "i1", Available: true, Attrs: event.Attributes{
 	{Key: "main category", Value: str("sport")},
 	{Key: "none", Value: strs()},
 	{Key: "price", Value: num(80)},
-	{Key: "sale", Value: truth(true)},
+	{Key: "sale", Value: event.Value{Kind: event.Bool, Num: 1}},
 	{Key: "stock", Value: num(0)},
 }}
 
@@ -34,52 +35,19 @@ func TestFilterOverOneItem(t *testing.T) {
 		// the contract's own example
 		{`item.price < 100 && "sport" in item.categories`, true},
 		{`item.price < 50 && "sport" in item.categories`, false},
-		// comparisons
-		{`item.price == 80`, true}, {`item.price == 80.0`, true}, {`item.price != 80`, false},
-		{`item.price <= 80 and item.price >= 80`, true}, {`50 < item.price`, true}, {`50 < item.price < 100`, true},
-		{`item.brand == "Acme"`, true}, {`item.brand != "Acme"`, false}, {`item.brand < "B"`, true},
-		{`item.created >= "2022-01-01" && item.created < "2023"`, true},
-		{`item.sale`, true}, {`not item.sale`, false}, {`item.sale == true`, true}, {`!item.sale || item.stock == 0`, true},
-		{`item.categories == ["sport", "shoes"]`, true}, {`item.categories == ["sport"]`, false}, {`item.categories != ["sport"]`, true},
-		{`item.item == "i1"`, true}, {`item.item in ["i2", "i1"]`, true},
+		// every type of field
+		{`item.price == 80`, true}, {`item.brand == "Acme"`, true}, {`item.sale`, true}, {`item.categories[-1] == "shoes"`, true},
+		{`item.created >= "2022-01-01" && item.created < "2023"`, true}, {`"sport" in item.none`, false},
 		{`item["main category"] == "sport"`, true}, {`item?.price == 80`, true},
-		// a missing field makes a comparison false
-		{`item.gone < 5`, false}, {`item.gone > 5`, false}, {`item.gone <= 5`, false}, {`item.gone >= 5`, false},
-		{`item.gone == 5`, false}, {`item.gone != 5`, false}, {`item.gone == "x"`, false}, {`item.gone == item.gone`, false},
-		{`item.gone != item.price`, false}, {`"sport" in item.gone`, false}, {`item.gone in ["sport"]`, false},
-		{`item.gone in item.categories`, false}, {`item.gone contains "x"`, false}, {`item.gone startsWith ""`, false},
-		{`item.gone endsWith ""`, false}, {`item.gone matches ".*"`, false}, {`item.gone`, false}, {`item.gone == true`, false},
-		{`item.gone == false`, false}, {`item.gone[0] == "a"`, false}, {`item.categories[7] == "a"`, false},
-		{`item.gone < 5 || item.price == 80`, true}, {`not (item.gone < 5)`, true}, {`"sport" not in item.gone`, true},
-		{`item.gone + 1 > 0`, false}, {`item.gone * 0 == 0`, false}, {`-item.gone < 1`, false}, {`abs(item.gone) >= 0`, false},
-		{`len(item.gone) >= 0`, false}, {`lower(item.gone) == ""`, false}, {`max(item.gone, 1) > 0`, false},
-		{`any(item.gone, true)`, false}, {`all(item.gone, # == "x")`, true}, {`none(item.gone, true)`, true}, {`count(item.gone, true) == 0`, true},
-		// … and its presence can be asked for
-		{`item.gone == nil`, true}, {`item.gone != nil`, false}, {`nil == item.price`, false}, {`item.price != nil`, true},
-		{`(item.gone ?? 3) == 3`, true}, {`(item.price ?? 3) == 80`, true},
+		// the id is a field too
+		{`item.item == "i1"`, true}, {`item.item in ["i2", "i1"]`, true}, {`item.item != "i1"`, false},
+		// what an item lacks makes a comparison false
+		{`item.gone < 5`, false}, {`item.gone != 5`, false}, {`not (item.gone < 5)`, true}, {`"sport" in item.gone`, false},
+		{`item.gone`, false}, {`item.gone == nil`, true}, {`item.price != nil`, true}, {`(item.gone ?? 3) == 3`, true},
 		// so does a field of another type
-		{`item.brand < 5`, false}, {`item.brand == 5`, false}, {`item.brand != 5`, false}, {`item.price contains "8"`, false},
-		{`item.price == "80"`, false}, {`item.categories == "sport"`, false}, {`item.price`, false}, {`item.brand[0] == "A"`, false},
-		{`item.brand + 1 > 0`, false}, {`item.price and true`, false},
-		// lists
-		{`"sport" in item.none`, false}, {`"spor" in item.categories`, false}, {`"home" not in item.categories`, true},
-		{`item.categories contains "sport"`, true}, {`item.categories[0] == "sport"`, true}, {`item.categories[-1] == "shoes"`, true},
-		{`item.brand in ["Acme", "Bcme"]`, true}, {`item.price in [1, 80, "x"]`, true}, {`item.price in []`, false},
-		{`"sport" in item["main category"]`, true}, {`80 in item.price`, true}, {`5 in item.categories`, false},
-		{`len(item.categories) == 2`, true}, {`len(item.brand) == 4`, true}, {`any(item.categories, # startsWith "sh")`, true},
-		{`all(item.categories, # matches "^s")`, true}, {`none(item.categories, # == "home")`, true},
-		{`one(item.categories, # == "sport")`, true}, {`count(item.categories, # contains "o") == 2`, true},
-		{`item.categories | any(# == "sport")`, true}, {`any(item.categories, # in item.categories)`, true},
-		// text
-		{`item.brand startsWith "Ac" and item.brand endsWith "me" and item.brand contains "cm"`, true},
-		{`lower(item.brand) == "acme"`, true}, {`upper(item.brand) == "ACME"`, true}, {`trim(" a ") == "a"`, true},
-		{`item.brand + "!" == "Acme!"`, true}, {`item.brand matches "^A.*e$"`, true}, {`not (item.brand matches "x")`, true},
-		// arithmetic
-		{`item.price * 0.9 == 72`, true}, {`item.price / 2 - 1 == 39`, true}, {`item.price % 7 == 3`, true}, {`2 ** 3 == 8`, true},
-		{`item.price / item.stock > 0`, false}, {`-item.price == -80`, true}, {`round(2.5) + floor(2.9) + ceil(2.1) == 8`, true},
-		{`min(item.price, 3, 5) == 3 && max(1, item.price) == 80`, true},
-		{`item.sale ? item.price < 100 : false`, true}, {`(item.sale ? 1 : 2) == 1`, true}, {`(item.gone ? 1 : 2) == 2`, true},
-		{`true`, true}, {`false`, false}, {`1 < 2`, true},
+		{`item.brand < 5`, false}, {`item.price == "80"`, false}, {`item.price`, false},
+		// a division by its stock of 0
+		{`item.price / item.stock > 0`, false},
 	} {
 		f, err := CompileFilter(tc.text)
 		if err != nil {
@@ -102,29 +70,14 @@ func TestFilterMistakesSayWhere(t *testing.T) {
 		{`item.price <`, 1, 12, `unexpected token`},
 		{`price < 5`, 1, 1, `no "price" here: fields are written item.price`},
 		{`item.price < 5 &&` + "\n" + `  color == "red"`, 2, 3, `no "color" here`},
+		{`user.age < 5`, 1, 1, `no "user" here: a filter sees the item alone: fields are written item.age`},
 		{`item`, 1, 1, `name a field`},
+		{`item.item > 5`, 1, 11, `compares a string with a number`},
 		{`"abc"`, 1, 1, `must be true or false, not a string`},
-		{`item.price + 1`, 1, 12, `must be true or false, not a number`},
-		{`1 == "1"`, 1, 3, `compares a number with a string`},
-		{`item.a < true`, 1, 8, `cannot order a bool`},
-		{`item.a contains 5`, 1, 8, `contains needs strings`},
-		{`item.a matches item.b`, 1, 8, `quoted pattern`},
 		{`item.a matches "(("`, 1, 16, `error parsing regexp`},
-		{`item.a in 5`, 1, 8, `needs a list`},
-		{`item.a in 1..5`, 1, 12, `.. cannot be used`},
 		{`item.a.b == 1`, 1, 8, `no fields of their own`},
-		{`item[item.a] == 1`, 1, 5, `must be written out`},
-		{`item.a == [1]`, 1, 11, `must hold quoted strings`},
-		{`now() > 1`, 1, 1, `now(…) cannot be used`},
 		{`env("HOME") == ""`, 1, 1, `no such function`},
-		{`item.a() == 1`, 1, 6, `no such function`},
 		{`any(item.a, any(item.b, # == "x"))`, 1, 13, `inside another predicate`},
-		{`any(item.price > 1, true)`, 1, 1, `needs a list, not a bool`},
-		{`any(item.a, #index == 1)`, 1, 13, `only #`},
-		{`let x = 1; x == 1`, 1, 5, `cannot be used in a filter`},
-		{`{"a": 1} == 1`, 1, 1, `cannot be used in a filter`},
-		{`map(item.a, #) == 1`, 1, 1, `map(…) cannot be used`},
-		{`nil`, 1, 1, `nil can only be compared`},
 	} {
 		_, err := CompileFilter(tc.text)
 		var e *FilterError
@@ -182,8 +135,8 @@ func TestFilterAllocatesNothingPerItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := new(filterEnv)
-	if got := testing.AllocsPerRun(100, func() { f.match(env, shoe) }); got != 0 {
+	scratch := new(expression.State)
+	if got := testing.AllocsPerRun(100, func() { f.match(scratch, shoe) }); got != 0 {
 		t.Errorf("%v allocations per item, want none", got)
 	}
 }
@@ -247,29 +200,4 @@ func TestFilterCacheIsSafeForConcurrentUse(t *testing.T) {
 	if cache.Len() > 3 {
 		t.Errorf("%d filters are kept, want at most 3", cache.Len())
 	}
-}
-
-func FuzzFilterNeverPanicsOrHangs(f *testing.F) {
-	for _, seed := range []string{
-		`item.price < 100 && "sport" in item.categories`, `any(item.tags, # matches "a+")`, `((((`, `item?.a ?? 1`,
-		`all(all(all(item.a, #), #), #)`, `item.a[-1] | len() == 1`, `not not not item.a`, `a ? b : c`, "\x00", `let a = 1; a`,
-		`item.a in ["x", 1, true]`, `"\u0000" + 'x'`, `1e999 < 2`, `b"x" == 1`, `item["a"]["b"]`, `-(-(-1)) ** 2 ^ 3`, `::len(item.a) > 0`,
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		filter, err := CompileFilter(text)
-		if err != nil {
-			var e *FilterError
-			if !errors.As(err, &e) || e.Line < 1 || e.Column < 1 {
-				t.Fatalf("%q: %v", text, err)
-			}
-			return
-		}
-		first := filter.Match(shoe)
-		if second := filter.Match(shoe); first != second {
-			t.Errorf("%q is not a function of the item", text)
-		}
-		filter.Match(&Item{})
-	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/zeebo/xxh3"
+
+	"recsvc/internal/expression"
 )
 
 // The stages of a pass, as metrics name them.
@@ -69,7 +71,7 @@ type pass struct {
 	recent  []RecentEvent
 	liked   []CategoryScore
 	seen    []SeenItem
-	env     filterEnv
+	scratch expression.State
 	query   Query
 	rows    [chunk]Vector
 	scores  [chunk]float32
@@ -109,7 +111,7 @@ func (p *pass) end() {
 	clear(p.recent[:cap(p.recent)])
 	clear(p.liked[:cap(p.liked)])
 	clear(p.marks)
-	p.env = filterEnv{}
+	p.scratch = expression.State{}
 }
 
 // meet finds the user and takes in the context.
