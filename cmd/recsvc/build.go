@@ -22,31 +22,16 @@ func newFeatures(c *config.Config, cold dirty.Reader) (*features.Store, error) {
 	opts.Cold = cold
 	s, err := features.New(definitions(c), opts)
 	var wrong *features.DefinitionError
-	if errors.As(err, &wrong) {
-		return nil, c.Errorf(fmt.Sprintf("features[%d].%s", wrong.Index, wrong.Key), "feature %q: %s", wrong.Name, wrong.Msg)
-	}
-	if err != nil {
-		return nil, c.Errorf("models[0].features", "%v", err)
+	var unknown *features.UnknownFeatureError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, definitionError(c, wrong)
+	case errors.As(err, &unknown):
+		return nil, c.Errorf(fmt.Sprintf("models[0].features[%d]", unknown.Index), "%v", err)
+	case err != nil:
+		return nil, err
 	}
 	return s, nil
-}
-
-func definitions(c *config.Config) []features.Definition {
-	defs := make([]features.Definition, 0, len(c.Features))
-	for _, f := range c.Features {
-		d := features.Definition{
-			Name: f.Name, Kind: f.Kind, Scope: f.Scope, On: f.On, Of: f.Of, Over: f.Over, Outcomes: f.Outcomes,
-			Value: f.Value, Window: f.Window, Slide: f.Slide, HalfLife: f.HalfLife,
-			Prior: features.Prior{Strength: f.Prior.Strength, Mean: f.Prior.Mean},
-			As:    f.As, N: f.N, Field: f.Field, Inputs: f.Inputs, Buckets: f.Buckets.Bounds, Base: f.Base,
-			Scale: f.Scale, Shift: f.Shift,
-		}
-		if f.Input != "" {
-			d.Inputs = []string{f.Input}
-		}
-		defs = append(defs, d)
-	}
-	return defs
 }
 
 func featureOptions(c *config.Config) features.Options {

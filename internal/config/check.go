@@ -12,7 +12,6 @@ import (
 var (
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	roles        = []string{"read", "write", "admin"}
-	featureKinds = []string{"count", "sum", "mean", "rate", "last", "time_since", "age", "attribute", "bucketize", "cross"}
 	delays       = []string{"correct", "close"}
 	examinations = []string{"none", "pbm", "soft"}
 	channels     = []string{"trending", "similar", "categories", "new"}
@@ -148,23 +147,7 @@ func (k *checker) features() {
 	for i := range k.c.Features {
 		f, path := &k.c.Features[i], fmt.Sprintf("features[%d]", i)
 		k.unique(path+".name", f.Name, names)
-		k.word(path+".kind", f.Kind, featureKinds)
-		k.that(f.Window == 0 || f.HalfLife == 0, path+".half_life", "give window or half_life, not both")
-		k.that(f.Slide == 0 || f.Window > 0, path+".slide", "needs a window")
-		k.that(f.Slide == 0 || f.Window%f.Slide == 0, path+".slide", "%v does not divide the window of %v", f.Slide, f.Window)
-		k.that(f.Prior.Strength >= 0, path+".prior.strength", "must not be negative")
 		k.that(f.Input == "" || len(f.Inputs) == 0, path+".input", "give input or inputs, not both")
-		k.that(slices.IsSorted(f.Buckets.Bounds), path+".buckets", "must ascend")
-		k.that(f.Base == 0 || f.Base > 1, path+".base", "must be above 1")
-	}
-	for i, m := range k.c.Models {
-		for j, name := range m.Features {
-			known := make([]string, len(k.c.Features))
-			for n := range known {
-				known[n] = k.c.Features[n].Name
-			}
-			k.that(names[name], fmt.Sprintf("models[%d].features[%d]", i, j), "no feature %s; %s", quote(name), orKnown(name, known))
-		}
 	}
 }
 

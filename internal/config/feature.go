@@ -1,35 +1,95 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
 
-// Feature declares one feature. Which keys a kind reads is told in docs/configuration.md; the others stay absent.
+// Feature declares one feature. Which keys a kind reads is told in docs/features.md; the others stay absent.
 type Feature struct {
 	Name  string  `yaml:"name"`
-	Kind  string  `yaml:"kind"`  // count, sum, mean, rate, last, time_since, age, attribute, bucketize, cross
-	Scope Strings `yaml:"scope"` // user, item, item.FIELD, item.FIELD[0], user.FIELD, context.FIELD; empty or global: one for all
+	Kind  string  `yaml:"kind"`  // see docs/features.md
+	Scope Strings `yaml:"scope"` // user, item, session, item.FIELD, item.FIELD[0], user.FIELD, context.FIELD; empty or global: one for all
 
-	On       Strings `yaml:"on"`       // count, sum, mean, last, time_since: event types that count
-	Of       Strings `yaml:"of"`       // rate: event types of the numerator
-	Over     Strings `yaml:"over"`     // rate: event types of the denominator
-	Outcomes Strings `yaml:"outcomes"` // last: event types remembered as an entry's outcome
-	Value    string  `yaml:"value"`    // sum, mean: what is added up: value (default), context.FIELD or item.FIELD
+	On       Selection `yaml:"on"`       // events that count
+	Of       Selection `yaml:"of"`       // events of the numerator
+	Over     Selection `yaml:"over"`     // events of the denominator
+	Off      Selection `yaml:"off"`      // events that end what on began
+	Outcomes Strings   `yaml:"outcomes"` // event types remembered as an entry's outcome
+	Value    string    `yaml:"value"`    // what is added up or remembered: value, a field, or an expression
 
+	Windows  Durations     `yaml:"windows"`   // several windows: one feature NAME_WINDOW each
 	Window   time.Duration `yaml:"window"`    // sliding; absent, with no half_life: all time
 	Slide    time.Duration `yaml:"slide"`     // tile width; absent: a twelfth of the window
 	HalfLife time.Duration `yaml:"half_life"` // exponential decay, instead of a window
+	Gap      time.Duration `yaml:"gap"`       // silence that ends a session
+	Timeout  time.Duration `yaml:"timeout"`   // silence that ends a presence
+	TTL      time.Duration `yaml:"ttl"`       // state that has not changed for so long, by event time, is forgotten; absent: it stays
 
-	Prior Prior  `yaml:"prior"` // rate, mean: smoothing
-	As    string `yaml:"as"`    // form of the value: raw, log, sqrt, ratio, log_odds, ids, outcomes, pattern, id, number
-	N     int    `yaml:"n"`     // last: entries kept
+	Prior Prior  `yaml:"prior"` // smoothing
+	As    string `yaml:"as"`    // form of the value, by kind
+	N     int    `yaml:"n"`     // entries kept or shown
 
-	Field   string  `yaml:"field"`   // attribute, age: item.tags[0], user.age, context.device, time.hour …
-	Input   string  `yaml:"input"`   // bucketize: a feature declared above
-	Inputs  Strings `yaml:"inputs"`  // cross: two or more features declared above
-	Buckets Buckets `yaml:"buckets"` // bucketize: ascending bounds, or log2
-	Base    float64 `yaml:"base"`    // bucketize without bounds: one bucket per power of this; 2
+	Field     string   `yaml:"field"`     // item.tags[0], user.age, context.device, time.hour …
+	Fields    Strings  `yaml:"fields"`    // several of them
+	Input     string   `yaml:"input"`     // a feature declared above
+	Inputs    Strings  `yaml:"inputs"`    // features declared above
+	Expr      string   `yaml:"expr"`      // formula over features declared above
+	Buckets   Buckets  `yaml:"buckets"`   // ascending bounds, or log2
+	Base      float64  `yaml:"base"`      // of buckets without bounds; 2
+	Values    Strings  `yaml:"values"`    // texts that are told apart
+	Size      int      `yaml:"size"`      // buckets of a hash, length of a vector
+	Reduce    string   `yaml:"reduce"`    // how a vector becomes fewer numbers
+	Quantile  float64  `yaml:"quantile"`  // above 0, below 1
+	Accuracy  float64  `yaml:"accuracy"`  // relative error of a sketch
+	Precision int      `yaml:"precision"` // 2^precision registers of a sketch
+	Phrases   Strings  `yaml:"phrases"`   // words looked for in a text
+	Lexicon   string   `yaml:"lexicon"`   // file of words with their sentiment; absent: the built-in one
+	TimeZone  string   `yaml:"time_zone"` // such as Asia/Shanghai; UTC
+	Profile   string   `yaml:"profile"`   // field with an imported vector
+	Strength  float64  `yaml:"strength"`  // weight of the profile, in events
+	Min       *float64 `yaml:"min"`       // bounds of a scale
+	Max       *float64 `yaml:"max"`       //
+	Mean      *float64 `yaml:"mean"`      // of what is scaled
+	Deviation float64  `yaml:"deviation"` // standard deviation of what is scaled
+	Default   *float64 `yaml:"default"`   // number where there is none
+	Serve     float64  `yaml:"serve"`     // constant that takes the value's place when serving
 
 	Scale float64 `yaml:"scale"` // numbers are multiplied by this after shift is subtracted; 1
 	Shift float64 `yaml:"shift"`
+
+	lexicon string // what the file holds
+}
+
+// LexiconText is the content of the lexicon's file; empty without one.
+func (f *Feature) LexiconText() string { return f.lexicon }
+
+// resolveLexicons reads the files of words, which stand beside the configuration.
+func (c *Config) resolveLexicons() (errs Errors) {
+	for i := range c.Features {
+		f := &c.Features[i]
+		if f.Lexicon == "" {
+			continue
+		}
+		path := f.Lexicon
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(c.file), path)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			errs = append(errs, c.Errorf(fmt.Sprintf("features[%d].lexicon", i), "%v", err))
+		}
+		f.lexicon = string(text)
+	}
+	return errs
+}
+
+// Selection chooses events: a type, a list of types ("*": all), or types with a condition.
+type Selection struct {
+	Types Strings `yaml:"types"` // event types; * stands for all
+	Where string  `yaml:"where"` // expression over the event, its item, user and context; absent: all of those types
 }
 
 // Prior smooths a ratio a/b to (a + strength·mean)/(b + strength).

@@ -16,6 +16,9 @@ type Size int64
 // Strings is a list of texts, which may be written as one text when there is only one.
 type Strings []string
 
+// Durations is a list of durations, which may be written as one text when there is only one.
+type Durations []time.Duration
+
 // Buckets are the ascending bounds of a bucketize feature, or none with Log2: one bucket per power of two.
 type Buckets struct {
 	Bounds []float64
@@ -94,6 +97,31 @@ func (s *Strings) decode(d *decoder, n ast.Node, path string) {
 	if t, ok := d.text(n, path); ok {
 		*s = Strings{t}
 	}
+}
+
+func (s *Durations) decode(d *decoder, n ast.Node, path string) {
+	if _, isList := n.(ast.ArrayNode); isList {
+		var list []time.Duration
+		d.list(n, path, &list)
+		*s = list
+		return
+	}
+	if t, ok := d.text(n, path); ok {
+		x, err := ParseDuration(t)
+		if err != nil {
+			d.fail(n, path, "%v", err)
+		}
+		*s = Durations{x}
+	}
+}
+
+func (s *Selection) decode(d *decoder, n ast.Node, path string) {
+	if _, isMap := n.(ast.MapNode); isMap {
+		type plain Selection
+		d.mapping(n, path, (*plain)(s))
+		return
+	}
+	s.Types.decode(d, n, path)
 }
 
 func (b *Buckets) decode(d *decoder, n ast.Node, path string) {

@@ -41,12 +41,12 @@ func definitions() []features.Definition {
 		{Name: "category", Kind: "attribute", Field: "item.categories[0]"},
 		{Name: "price", Kind: "attribute", Field: "item.price", As: "log"},
 		{Name: "user_x_category", Kind: "cross", Inputs: []string{"user", "category"}},
-		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: []string{"exposure"}},
-		{Name: "item_clicks_5m", Kind: "count", Scope: []string{"item"}, On: []string{"click"}, Window: 5 * time.Minute, Slide: 30 * time.Second, As: "log"},
-		{Name: "user_category_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: prior, As: "log_odds"},
-		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: []string{"click"}, Over: []string{"exposure"}, HalfLife: 10 * time.Minute, Prior: prior, As: "log_odds"},
-		{Name: "user_last", Kind: "last", Scope: []string{"user"}, On: []string{"exposure"}, Outcomes: []string{"click"}, N: 3, As: "outcomes"},
-		{Name: "item_dwell", Kind: "mean", Scope: []string{"item"}, On: []string{"dwell"}, Prior: prior, As: "log"},
+		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: features.On("exposure")},
+		{Name: "item_clicks_5m", Kind: "count", Scope: []string{"item"}, On: features.On("click"), Window: 5 * time.Minute, Slide: 30 * time.Second, As: "log"},
+		{Name: "user_category_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: features.On("click"), Over: features.On("exposure"), Prior: prior, As: "log_odds"},
+		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: features.On("click"), Over: features.On("exposure"), HalfLife: 10 * time.Minute, Prior: prior, As: "log_odds"},
+		{Name: "user_last", Kind: "last_k", Scope: []string{"user"}, On: features.On("exposure"), Outcomes: []string{"click"}, N: 3, As: "outcomes"},
+		{Name: "item_dwell", Kind: "mean", Scope: []string{"item"}, On: features.On("dwell"), Prior: prior, As: "log"},
 	}
 }
 

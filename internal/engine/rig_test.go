@@ -36,14 +36,14 @@ func definitions() []features.Definition {
 		{Name: "price_bucket", Kind: "bucketize", Inputs: []string{"price"}},
 		{Name: "user_x_category", Kind: "cross", Inputs: []string{"user", "category"}},
 		{Name: "item_age", Kind: "age", Field: "item.created", As: "log"},
-		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: []string{"exposure"}},
-		{Name: "item_views", Kind: "count", Scope: []string{"item"}, On: []string{"view"}},
-		{Name: "item_clicks_5m", Kind: "count", Scope: []string{"item"}, On: []string{"click"}, Window: 5 * time.Minute, Slide: 30 * time.Second, As: "log"},
-		{Name: "user_category_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: prior, As: "log_odds"},
-		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: []string{"click"}, Over: []string{"exposure"}, HalfLife: 10 * time.Minute, Prior: prior, As: "log_odds"},
-		{Name: "user_last", Kind: "last", Scope: []string{"user"}, On: []string{"exposure"}, Outcomes: []string{"click"}, N: 3, As: "outcomes"},
-		{Name: "user_gap", Kind: "time_since", Scope: []string{"user"}, On: []string{"exposure"}, As: "log"},
-		{Name: "item_dwell", Kind: "mean", Scope: []string{"item"}, On: []string{"dwell"}, Prior: prior, As: "log"},
+		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: features.On("exposure")},
+		{Name: "item_views", Kind: "count", Scope: []string{"item"}, On: features.On("view")},
+		{Name: "item_clicks_5m", Kind: "count", Scope: []string{"item"}, On: features.On("click"), Window: 5 * time.Minute, Slide: 30 * time.Second, As: "log"},
+		{Name: "user_category_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: features.On("click"), Over: features.On("exposure"), Prior: prior, As: "log_odds"},
+		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: features.On("click"), Over: features.On("exposure"), HalfLife: 10 * time.Minute, Prior: prior, As: "log_odds"},
+		{Name: "user_last", Kind: "last_k", Scope: []string{"user"}, On: features.On("exposure"), Outcomes: []string{"click"}, N: 3, As: "outcomes"},
+		{Name: "user_gap", Kind: "time_since", Scope: []string{"user"}, On: features.On("exposure"), As: "log"},
+		{Name: "item_dwell", Kind: "mean", Scope: []string{"item"}, On: features.On("dwell"), Prior: prior, As: "log"},
 	}
 }
 

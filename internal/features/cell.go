@@ -10,67 +10,106 @@ import (
 // A cell is a piece of a row that one aggregate owns. Words hold float64 bits or integers; a fresh row is all
 // zero, which every cell reads as "nothing yet".
 
-// accumulator sums up to two streams (a rate's numerator and denominator, a mean's sum and count) over one
+// ring keeps the tiles of one sliding window, or (tiles 0) one tile for all time.
+//
+//	all time: the tile
+//	window:   head | tile | tile | …     tile i in place i mod tiles; head is the newest tile plus one
+//
+// A tile is lanes words, all zero when nothing came in it.
+type ring struct {
+	tiles int64
+	slide event.Time
+	lanes int
+}
+
+func newRing(lanes int, window, slide time.Duration) ring {
+	r := ring{lanes: lanes}
+	if window > 0 {
+		r.slide, r.tiles = event.Time(slide), int64(window/slide)
+	}
+	return r
+}
+
+func (r ring) words() int {
+	if r.tiles == 0 {
+		return r.lanes
+	}
+	return 1 + r.lanes*int(r.tiles)
+}
+
+// tile returns the words of the tile that holds t, to be changed; nil when t is older than the window: it can never be read again.
+func (r ring) tile(w []uint64, t event.Time) []uint64 {
+	if r.tiles == 0 {
+		return w[:r.lanes]
+	}
+	head, tile := int64(w[0])-1, tileOf(t, r.slide)
+	switch {
+	case w[0] == 0 || tile-head >= r.tiles:
+		clear(w[1 : 1+r.lanes*int(r.tiles)])
+		w[0] = uint64(tile + 1)
+	case tile > head:
+		for i := head + 1; i <= tile; i++ {
+			clear(r.at(w, i))
+		}
+		w[0] = uint64(tile + 1)
+	case tile <= head-r.tiles:
+		return nil
+	}
+	return r.at(w, tile)
+}
+
+// at is the tile of that number, which must lie within span.
+func (r ring) at(w []uint64, tile int64) []uint64 {
+	if r.tiles == 0 {
+		return w[:r.lanes]
+	}
+	i := 1 + int(mod(tile, r.tiles))*r.lanes
+	return w[i : i+r.lanes]
+}
+
+// span is the range of tiles, both ends included, that the window read at t consists of and that w still holds: exactly as many as
+// the window has, ending with the one that holds t, as far as something came in them.
+func (r ring) span(w []uint64, t event.Time) (first, last int64) {
+	switch {
+	case w == nil:
+		return 0, -1
+	case r.tiles == 0:
+		return 0, 0
+	case w[0] == 0:
+		return 0, -1
+	}
+	head, now := int64(w[0])-1, tileOf(t, r.slide)
+	return max(now, head) - r.tiles + 1, min(now, head)
+}
+
+// accumulator sums up to some streams (a rate's numerator and denominator, a mean's sum and count) over one
 // sliding window, one half-life, or all time. The methods take the accumulator's words.
 //
-//	all time: a | b
-//	decayed:  t | a | b       a and b as of t
-//	window:   head | a tiles | b tiles     tile i in slot i mod tiles; head is the newest tile plus one
+//	decayed:  t | a | b …      as of t
+//	else:     a ring with one lane each
 type accumulator struct {
-	lanes    int // 1 or 2
-	tiles    int64
-	slide    event.Time
+	ring
 	halfLife float64 // ns
 }
 
 func newAccumulator(lanes int, window, slide, halfLife time.Duration) accumulator {
-	a := accumulator{lanes: lanes, halfLife: float64(halfLife)}
-	if window > 0 {
-		a.slide, a.tiles = event.Time(slide), int64(window/slide)
-	}
-	return a
+	return accumulator{newRing(lanes, window, slide), float64(halfLife)}
 }
 
 func (a accumulator) words() int {
-	switch {
-	case a.tiles > 0:
-		return 1 + a.lanes*int(a.tiles)
-	case a.halfLife > 0:
+	if a.halfLife > 0 {
 		return 1 + a.lanes
-	default:
-		return a.lanes
 	}
+	return a.ring.words()
 }
 
 // add puts x into a lane at time t. An addition older than the window is dropped: it can never be read again.
 func (a accumulator) add(w []uint64, lane int, t event.Time, x float64) {
-	switch {
-	case a.tiles > 0:
-		a.addTile(w, lane, t, x)
-	case a.halfLife > 0:
+	if a.halfLife > 0 {
 		a.addDecayed(w, lane, t, x)
-	default:
-		w[lane] = math.Float64bits(math.Float64frombits(w[lane]) + x)
+	} else if tile := a.tile(w, t); tile != nil {
+		tile[lane] = math.Float64bits(math.Float64frombits(tile[lane]) + x)
 	}
-}
-
-func (a accumulator) addTile(w []uint64, lane int, t event.Time, x float64) {
-	head, tile := int64(w[0])-1, tileOf(t, a.slide)
-	if w[0] == 0 {
-		head = tile - a.tiles
-	}
-	if tile > head {
-		for i := max(head+1, tile-a.tiles+1); i <= tile; i++ {
-			for l := range a.lanes {
-				w[1+int64(l)*a.tiles+mod(i, a.tiles)] = 0
-			}
-		}
-		w[0] = uint64(tile + 1)
-	} else if tile <= head-a.tiles {
-		return
-	}
-	s := &w[1+int64(lane)*a.tiles+mod(tile, a.tiles)]
-	*s = math.Float64bits(math.Float64frombits(*s) + x)
 }
 
 func (a accumulator) addDecayed(w []uint64, lane int, t event.Time, x float64) {
@@ -93,47 +132,33 @@ func (a accumulator) decay(age event.Time) float64 {
 	return math.Exp(-math.Ln2 * float64(age) / a.halfLife)
 }
 
-// read returns the lanes as seen at time t; the second is 0 where there is one lane only.
+// read returns the first two lanes as seen at time t; the second is 0 where there is one lane only.
 func (a accumulator) read(w []uint64, t event.Time) (x, y float64) {
-	switch {
-	case w == nil:
-		return 0, 0
-	case a.tiles > 0:
-		return a.readTiles(w, t)
-	case a.halfLife > 0:
-		x = math.Float64frombits(w[1])
-		if a.lanes == 2 {
-			y = math.Float64frombits(w[2])
-		}
-		if x == 0 && y == 0 {
-			return 0, 0
-		}
-		if last := event.Time(w[0]); t > last {
-			f := a.decay(t - last)
-			x, y = x*f, y*f
-		}
-		return x, y
-	default:
-		x = math.Float64frombits(w[0])
-		if a.lanes == 2 {
-			y = math.Float64frombits(w[1])
-		}
-		return x, y
+	if a.halfLife > 0 {
+		return a.readDecayed(w, t)
 	}
+	first, last := a.span(w, t)
+	for i := first; i <= last; i++ {
+		tile := a.at(w, i)
+		x += math.Float64frombits(tile[0])
+		if len(tile) > 1 {
+			y += math.Float64frombits(tile[1])
+		}
+	}
+	return x, y
 }
 
-// readTiles sums exactly tiles tiles, ending with the one that holds t.
-func (a accumulator) readTiles(w []uint64, t event.Time) (x, y float64) {
-	if w[0] == 0 {
+func (a accumulator) readDecayed(w []uint64, t event.Time) (x, y float64) {
+	if w == nil {
 		return 0, 0
 	}
-	head, now := int64(w[0])-1, tileOf(t, a.slide)
-	for i := max(now, head) - a.tiles + 1; i <= min(now, head); i++ {
-		s := 1 + mod(i, a.tiles)
-		x += math.Float64frombits(w[s])
-		if a.lanes == 2 {
-			y += math.Float64frombits(w[s+a.tiles])
-		}
+	x = math.Float64frombits(w[1])
+	if a.lanes == 2 {
+		y = math.Float64frombits(w[2])
+	}
+	if last := event.Time(w[0]); t > last && (x != 0 || y != 0) {
+		f := a.decay(t - last)
+		x, y = x*f, y*f
 	}
 	return x, y
 }
@@ -152,33 +177,4 @@ func mod(i, n int64) int64 {
 		m += n
 	}
 	return m
-}
-
-// history is the sequence of the last n entries, newest first: two words each, the instant and the item's
-// reference plus one in the upper half with its outcome bits in the lower.
-type history struct{ n int }
-
-func (h history) words() int { return 2 * h.n }
-
-func (h history) push(w []uint64, ref ItemRef, t event.Time) {
-	copy(w[2:2*h.n], w[:2*h.n-2])
-	w[0], w[1] = uint64(t), uint64(ref+1)<<32
-}
-
-// mark sets an outcome bit of the newest entry of that item, if it is still remembered.
-func (h history) mark(w []uint64, ref ItemRef, bit uint) {
-	for i := range h.n {
-		if w[2*i+1]>>32 == uint64(ref+1) {
-			w[2*i+1] |= 1 << bit
-			return
-		}
-	}
-}
-
-// entry returns the i-th newest entry; ok is false where there is none.
-func (h history) entry(w []uint64, i int) (ref ItemRef, outcome uint32, t event.Time, ok bool) {
-	if w == nil || w[2*i+1] == 0 {
-		return 0, 0, 0, false
-	}
-	return ItemRef(w[2*i+1]>>32) - 1, uint32(w[2*i+1]), event.Time(w[2*i]), true
 }

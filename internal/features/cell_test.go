@@ -128,21 +128,25 @@ func TestRingAgreesWithFlink(t *testing.T) {
 	}
 }
 
-func TestHistoryKeepsTheLastEntriesWithTheirOutcomes(t *testing.T) {
-	h := history{3}
-	w := make([]uint64, h.words())
-	for i := range ItemRef(5) {
-		h.push(w, i, event.Time(i+1))
+func TestSequenceKeepsTheLastEntriesByEventTimeWithTheirOutcomes(t *testing.T) {
+	q := sequence{3}
+	s := slot{make([]uint64, 1), new(bags)}
+	for _, i := range []ItemRef{0, 1, 3, 4, 2} { // 2 comes late
+		q.push(s, entry{time: event.Time(i + 1), item: i})
 	}
-	h.mark(w, 3, 1)
-	h.mark(w, 0, 0) // forgotten already
+	q.push(s, entry{time: 1, item: 9}) // too late to be among the last
+	q.mark(s, 3, 1)
+	q.mark(s, 0, 0) // forgotten already
 	for i, want := range []struct {
 		ref     ItemRef
 		outcome uint32
 	}{{4, 0}, {3, 2}, {2, 0}} {
-		ref, outcome, at, ok := h.entry(w, i)
-		if !ok || ref != want.ref || outcome != want.outcome || at != event.Time(want.ref+1) {
-			t.Errorf("entry %d: item %d outcome %b at %d, want item %d outcome %b", i, ref, outcome, at, want.ref, want.outcome)
+		e, ok := entryOf(s.bag(0), i)
+		if !ok || e.item != want.ref || e.outcome != want.outcome || e.time != event.Time(want.ref+1) {
+			t.Errorf("entry %d: %+v, want item %d outcome %b", i, e, want.ref, want.outcome)
 		}
+	}
+	if e, ok := entryOf(s.bag(0), 3); ok {
+		t.Errorf("a fourth entry: %+v", e)
 	}
 }

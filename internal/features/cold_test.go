@@ -337,7 +337,7 @@ func TestADamagedUserIsNotRead(t *testing.T) {
 	v.cut(s).commit()
 	for key, value := range v.entries {
 		if key[0] == prefixUser {
-			for _, bad := range [][]byte{nil, {9}, value[:len(value)/2], append([]byte{2}, value[1:]...)} {
+			for _, bad := range [][]byte{nil, {9}, value[:len(value)/2], append([]byte{3}, value[1:]...)} {
 				v.entries[key] = bad
 				s := reopen(t, v, 0)
 				if do(s, s.NewQuery(), "click", "u", "a", t0); s.Err() == nil {

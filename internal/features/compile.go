@@ -1,10 +1,13 @@
 package features
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"recsvc/internal/event"
 )
 
 // compiler builds a program; the maps find what is shared.
@@ -12,42 +15,61 @@ type compiler struct {
 	p       *program
 	fields  map[field]int
 	scopes  map[string]int
-	cells   map[string]int // offset by scope and cell description
+	cells   map[string]place // by scope and cell description
 	byName  map[string]int
 	updates map[string]map[int][]op // event type → scope → ops
+	opts    Options
 	err     *DefinitionError
 }
 
-func compile(defs []Definition, emit []string) (*program, error) {
+func compile(defs []Definition, opts Options) (*program, error) {
 	c := &compiler{
-		p: &program{}, fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]int{},
-		byName: map[string]int{}, updates: map[string]map[int][]op{},
+		p: &program{}, fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]place{},
+		byName: map[string]int{}, updates: map[string]map[int][]op{}, opts: opts,
 	}
 	for i, d := range defs {
 		c.err = &DefinitionError{Index: i, Name: d.Name}
-		if err := c.add(d); err != nil {
+		if err := c.addWindows(d); err != nil {
 			return nil, err
 		}
 	}
-	chosen := map[string]bool{}
-	for _, name := range emit {
-		if _, ok := c.byName[name]; !ok {
-			return nil, fmt.Errorf("the model asks for feature %q, which is not defined", name)
-		}
-		chosen[name] = true
+	chosen, err := c.chosen(opts.Emit)
+	if err != nil {
+		return nil, err
 	}
 	c.finish()
 	c.p.place(chosen)
 	return c.p, nil
 }
 
-// finish lays the updates out by event type, scopes in order of their index.
+// chosen are the features that the model asks for. A definition with several windows is asked for by its own name as a whole.
+func (c *compiler) chosen(emit []string) (map[string]bool, error) {
+	chosen := map[string]bool{}
+	for i, name := range emit {
+		found := false
+		for j := range c.p.feats {
+			if f := &c.p.feats[j]; f.name == name || f.family == name {
+				chosen[f.name], found = true, true
+			}
+		}
+		if !found {
+			return nil, &UnknownFeatureError{Index: i, Name: name}
+		}
+	}
+	return chosen, nil
+}
+
+// finish lays the updates out by event type, scopes in order of their index. What stands for every type is part of each.
 func (c *compiler) finish() {
 	c.p.updates = make(map[string][]scopeUpdate, len(c.updates))
 	c.p.contextual = make(map[string]bool)
 	for typ, byScope := range c.updates {
 		for s := range c.p.scopes {
-			if ops := byScope[s]; len(ops) > 0 {
+			ops := byScope[s]
+			if typ != AnyType {
+				ops = append(slices.Clone(c.updates[AnyType][s]), ops...)
+			}
+			if len(ops) > 0 {
 				c.p.updates[typ] = append(c.p.updates[typ], scopeUpdate{scope: s, ops: ops})
 				c.p.contextual[typ] = c.p.contextual[typ] || c.readsContext(s, ops)
 			}
@@ -62,7 +84,10 @@ func (c *compiler) readsContext(scope int, ops []op) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(ops, func(o op) bool { return o.value >= 0 && c.p.fields[o.value].source == fromContext })
+	return slices.ContainsFunc(ops, func(o op) bool {
+		return o.value.source == fromField && c.p.fields[o.value.field].source == fromContext ||
+			o.value.formula.readsContext() || o.where.readsContext()
+	})
 }
 
 func (c *compiler) fail(key, format string, args ...any) error {
@@ -71,23 +96,74 @@ func (c *compiler) fail(key, format string, args ...any) error {
 	return &e
 }
 
-func (c *compiler) add(d Definition) error {
+// failAt is fail for a place in the text of an expression.
+func (c *compiler) failAt(key string, line, column int, message string) error {
+	e := *c.err
+	e.Key, e.Line, e.Column, e.Msg = key, line, column, message
+	return &e
+}
+
+// addWindows adds a definition, or one for each of its windows.
+func (c *compiler) addWindows(d Definition) error {
+	if len(d.Windows) == 0 {
+		return c.add(d, "")
+	}
+	if d.Window != 0 {
+		return c.fail("windows", "give window or windows, not both")
+	}
+	windows := d.Windows
+	d.Windows = nil
+	for i, w := range windows {
+		if slices.Contains(windows[:i], w) {
+			return c.fail("windows", "%s stands there twice", shortDuration(w))
+		}
+		one := d
+		one.Window, one.Name = w, d.Name+"_"+shortDuration(w)
+		if err := c.add(one, d.Name); err != nil {
+			var e *DefinitionError
+			if errors.As(err, &e) && e.Key == "window" {
+				e.Key = "windows"
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// shortDuration writes 90s, 5m, 1h, 30d.
+func shortDuration(d time.Duration) string {
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
+		if d >= u.unit && d%u.unit == 0 {
+			return fmt.Sprint(int64(d/u.unit), u.name)
+		}
+	}
+	return d.String()
+}
+
+func (c *compiler) add(d Definition, family string) error {
 	if d.Name == "" {
 		return c.fail("name", "a feature needs a name")
 	}
 	if _, dup := c.byName[d.Name]; dup {
-		return c.fail("name", "is defined twice")
+		return c.fail("name", "%q is defined twice", d.Name)
 	}
-	f := feature{name: d.Name, seed: seedOf(d.Name), scope: -1, scale: 1, shift: d.Shift}
+	f := feature{name: d.Name, family: family, seed: seedOf(d.Name), at: place{scope: -1}, scale: 1, shift: d.Shift}
 	f.slot = slotFor(f.seed, 0)
 	if d.Scale != 0 {
 		f.scale = d.Scale
 	}
-	build, ok := kinds[d.Kind]
+	kind, ok := kindNamed(d.Kind)
 	if !ok {
 		return c.fail("kind", "%q is none of %s", d.Kind, strings.Join(kindNames(), ", "))
 	}
-	if err := build(c, &d, &f); err != nil {
+	if err := kind.accept(c, &d); err != nil {
+		return err
+	}
+	f.kind = kind.Name
+	if err := kind.build(c, &d, &f); err != nil {
 		return err
 	}
 	c.byName[d.Name] = len(c.p.feats)
@@ -107,9 +183,13 @@ func (c *compiler) field(f field) int {
 		c.p.fields = append(c.p.fields, f)
 		c.p.slotOf = append(c.p.slotOf, c.p.counts[f.source])
 		c.p.counts[f.source]++
+		c.p.raw = c.p.raw || f.source == fromUser && f.form == formRaw
 	}
 	return i
 }
+
+// fieldName identifies a field by its meaning, not by its place in the program.
+func (c *compiler) fieldName(i int) string { return fmt.Sprintf("%v", c.p.fields[i]) }
 
 // scope returns the index of a scope, entering it where it is new.
 func (c *compiler) scope(parts []string) (int, error) {
@@ -129,7 +209,7 @@ func (c *compiler) scope(parts []string) (int, error) {
 		// The seed names the scope by its meaning, not by its place in the file.
 		names := make([]string, len(s.parts))
 		for j, part := range s.parts {
-			names[j] = fmt.Sprintf("%v", c.p.fields[part])
+			names[j] = c.fieldName(part)
 		}
 		slices.Sort(names)
 		s.seed = seedOf(fmt.Sprint(o, names))
@@ -153,64 +233,139 @@ func (c *compiler) itemAlone(parts []int) bool {
 	return !slices.ContainsFunc(parts, func(part int) bool { return c.p.fields[part].source != fromItem })
 }
 
-// cell reserves words in a scope's row, or finds the same cell made for another feature; fresh says which.
-func (c *compiler) cell(scope, words int, what string) (offset int, fresh bool) {
-	key := fmt.Sprint(scope, what)
-	if off, ok := c.cells[key]; ok {
-		return off, false
-	}
-	off := c.p.scopes[scope].words
-	c.p.scopes[scope].words += words
-	c.cells[key] = off
-	return off, true
+// layout is the size of a cell, and which of its words name variable parts.
+type layout struct {
+	words  int
+	bagged []int
 }
 
-func (c *compiler) on(types []string, scope int, o op) {
-	for _, t := range types {
+// bagged is the layout of a cell that is one variable part.
+var oneBag = layout{1, []int{0}}
+
+// reserve finds room for a cell in a scope's row, or the same cell made for another feature; fresh says which.
+func (c *compiler) reserve(scope int, ttl time.Duration, l layout, what string) (at place, fresh bool) {
+	key := fmt.Sprint(scope, ttl, what)
+	if at, ok := c.cells[key]; ok {
+		return at, false
+	}
+	s := &c.p.scopes[scope]
+	at = place{scope, s.words, event.Time(ttl)}
+	if ttl > 0 {
+		s.words++
+	}
+	for _, i := range l.bagged {
+		s.bagged = append(s.bagged, s.words+i)
+	}
+	s.words += l.words
+	c.cells[key] = at
+	return at, true
+}
+
+// aggregate gives a feature its cell; enter, called where the cell is new, says which events change it.
+func (c *compiler) aggregate(d *Definition, f *feature, l layout, what string, enter func(at place)) error {
+	if d.TTL < 0 {
+		return c.fail("ttl", "must not be negative")
+	}
+	s, err := c.scope(d.Scope)
+	if err != nil {
+		return err
+	}
+	at, fresh := c.reserve(s, d.TTL, l, what)
+	if fresh {
+		enter(at)
+	}
+	f.at, f.byItem = at, f.byItem || c.p.scopes[s].byItem
+	return nil
+}
+
+// selection is a compiled Selection.
+type selection struct {
+	types []string
+	where *eventExpr // nil: all of them
+	name  string     // canonical, for telling cells apart
+}
+
+// selection compiles the events that a key selects.
+func (c *compiler) selection(key string, s Selection) (selection, error) {
+	out := selection{types: slices.Clone(s.Types)}
+	slices.Sort(out.types)
+	out.types = slices.Compact(out.types)
+	switch {
+	case len(s.Types) == 0:
+		return out, c.fail(key, "name the event types, or %q for all", AnyType)
+	case slices.Contains(s.Types, ""):
+		return out, c.fail(key, "an event type must not be empty")
+	case len(s.Types) > 1 && slices.Contains(s.Types, AnyType):
+		return out, c.fail(key, "%q stands for all types: name no others beside it", AnyType)
+	}
+	out.name = fmt.Sprintf("%q", out.types)
+	if s.Where == "" {
+		return out, nil
+	}
+	x, err := c.condition(key+".where", s.Where)
+	out.where = x
+	out.name += " where " + s.Where
+	return out, err
+}
+
+// on lets the events of a selection change a cell.
+func (c *compiler) on(sel selection, at place, l layout, value operand, apply func(slot, *touch)) {
+	for _, t := range sel.types {
 		if c.updates[t] == nil {
 			c.updates[t] = map[int][]op{}
 		}
-		c.updates[t][scope] = append(c.updates[t][scope], o)
+		c.updates[t][at.scope] = append(c.updates[t][at.scope], op{at: at, layout: l, where: sel.where, value: value, apply: apply})
 	}
 }
 
-// window checks the three ways to forget and returns the accumulator.
-func (c *compiler) window(d *Definition, lanes int) (accumulator, error) {
+// tiles checks a window and its slide, and returns the slide; 0 without a window.
+func (c *compiler) tiles(d *Definition) (slide time.Duration, err error) {
 	switch {
-	case d.Window > 0 && d.HalfLife > 0:
-		return accumulator{}, c.fail("half_life", "window and half_life exclude each other")
-	case d.Window < 0 || d.HalfLife < 0 || d.Slide < 0:
-		return accumulator{}, c.fail("window", "durations must not be negative")
+	case d.Window < 0:
+		return 0, c.fail("window", "must be longer than 0")
+	case d.Slide < 0:
+		return 0, c.fail("slide", "must be longer than 0")
 	case d.Slide > 0 && d.Window == 0:
-		return accumulator{}, c.fail("slide", "a slide needs a window")
+		return 0, c.fail("slide", "a slide needs a window")
+	case d.Window == 0:
+		return 0, nil
+	case d.Slide == 0:
+		slide = max(d.Window/12, time.Millisecond)
+	default:
+		slide = d.Slide
 	}
-	slide := d.Slide
-	if d.Window > 0 {
-		if slide == 0 {
-			slide = max(d.Window/12, time.Millisecond)
-		}
-		if d.Window%slide != 0 || d.Window/slide > 1024 {
-			return accumulator{}, c.fail("window", "must be a multiple of slide (%v), at most 1024 times", slide)
-		}
+	switch {
+	case d.Window%slide != 0 && d.Slide == 0:
+		return 0, c.fail("window", "%v is no multiple of a twelfth of itself in whole nanoseconds: give a slide that divides it", d.Window)
+	case d.Window%slide != 0:
+		return 0, c.fail("slide", "%v does not divide the window of %v", slide, d.Window)
+	case d.Window/slide > maxTiles:
+		return 0, c.fail("slide", "%v makes %d tiles of the window of %v: at most %d", slide, d.Window/slide, d.Window, maxTiles)
+	}
+	return slide, nil
+}
+
+// maxTiles bounds the memory and the reading of one window.
+const maxTiles = 1024
+
+// accumulator checks the three ways to forget and returns the accumulator.
+func (c *compiler) accumulator(d *Definition, lanes int) (accumulator, error) {
+	if d.Window > 0 && d.HalfLife > 0 {
+		return accumulator{}, c.fail("half_life", "window and half_life exclude each other")
+	}
+	if d.HalfLife < 0 {
+		return accumulator{}, c.fail("half_life", "must be longer than 0")
+	}
+	slide, err := c.tiles(d)
+	if err != nil {
+		return accumulator{}, err
 	}
 	return newAccumulator(lanes, d.Window, slide, d.HalfLife), nil
 }
 
-// number finds the field that sum and mean add up.
-func (c *compiler) number(d *Definition) (int, error) {
-	if d.Value == "" || d.Value == "value" {
-		return eventValue, nil
-	}
-	f, err := parseField(d.Value)
-	if err != nil || f.source == fromTime {
-		return 0, c.fail("value", "%q is not value, context.FIELD, item.FIELD or user.FIELD", d.Value)
-	}
-	return c.field(f), nil
-}
-
-// compilePrior makes the smoothing of a rate or mean; of and over enter the running global ratio.
-func (c *compiler) compilePrior(d *Definition, acc accumulator, what string, enter func(scope, offset int)) (prior, error) {
-	p := prior{strength: d.Prior.Strength, mean: 0.5, scope: -1, acc: acc}
+// compilePrior makes the smoothing of a rate or mean; enter fills the cell of the running global ratio.
+func (c *compiler) compilePrior(d *Definition, acc accumulator, what string, enter func(at place)) (prior, error) {
+	p := prior{strength: d.Prior.Strength, mean: 0.5, at: place{scope: -1}, acc: acc}
 	if p.strength < 0 {
 		return p, c.fail("prior.strength", "must not be negative")
 	}
@@ -225,10 +380,28 @@ func (c *compiler) compilePrior(d *Definition, acc accumulator, what string, ent
 	if err != nil {
 		return p, err
 	}
-	off, fresh := c.cell(global, acc.words(), what)
+	at, fresh := c.reserve(global, 0, layout{words: acc.words()}, what)
 	if fresh {
-		enter(global, off)
+		enter(at)
 	}
-	p.scope, p.offset = global, off
+	p.at = at
 	return p, nil
+}
+
+// input finds a feature that another one is made of; key is where its name stands.
+func (c *compiler) input(key, name string) (int, error) {
+	i, ok := c.byName[name]
+	if !ok {
+		return 0, c.fail(key, "%q is not a feature declared above: inputs stand before what is made of them", name)
+	}
+	return i, nil
+}
+
+// numericInput finds a feature that is a number.
+func (c *compiler) numericInput(key, name string) (int, error) {
+	i, err := c.input(key, name)
+	if err == nil && !c.p.feats[i].numeric {
+		return 0, c.fail(key, "%q is not a number", name)
+	}
+	return i, err
 }

@@ -26,9 +26,19 @@ const (
 type field struct {
 	source source
 	key    string
-	index  int  // element of a list; -1: the field names the whole of it
-	time   bool // the text is an RFC 3339 time: its number is Unix seconds
+	index  int // element of a list; -1: the field names the whole of it
+	form   form
+	n      int // parameter of the form
 }
+
+// form is what is made of a field's value when it is read.
+type form uint8
+
+const (
+	formPlain   form = iota // the identity of the text, and its number
+	formInstant             // an RFC 3339 time, or Unix milliseconds: its number is Unix seconds
+	formRaw                 // the value itself, for expressions
+)
 
 // parseField reads "item.tags[0]" and its like.
 func parseField(s string) (field, error) {
@@ -62,13 +72,15 @@ func parseField(s string) (field, error) {
 // element where the whole of a list was asked for.
 type fieldValue struct {
 	category
-	num float64 // NaN: not a number
+	num float64      // NaN: not a number
+	raw *event.Value // of formRaw; it may share the record's memory
 }
 
 // category is the identity of a value, and of each element where it is a list: id is then that of the first.
 type category struct {
-	id   uint64 // 0: missing
-	list []uint64
+	id      uint64 // 0: missing
+	list    []uint64
+	weights []float32 // of the elements; nil: 1 each
 }
 
 var missing = fieldValue{num: math.NaN()}
@@ -79,6 +91,9 @@ func (f field) read(attrs event.Attributes) fieldValue {
 	if !ok {
 		return missing
 	}
+	if f.form == formRaw {
+		return fieldValue{num: math.NaN(), raw: &v}
+	}
 	if v.Kind == event.List {
 		switch {
 		case len(v.List) == 0 || f.index >= len(v.List):
@@ -86,7 +101,7 @@ func (f field) read(attrs event.Attributes) fieldValue {
 		case f.index >= 0:
 			return scalar(event.Value{Kind: event.String, Str: v.List[f.index]})
 		}
-		out := fieldValue{category{hashString(v.List[0]), make([]uint64, len(v.List))}, math.NaN()}
+		out := fieldValue{category: category{id: hashString(v.List[0]), list: make([]uint64, len(v.List))}, num: math.NaN()}
 		for i, s := range v.List {
 			out.list[i] = hashString(s)
 		}
@@ -95,7 +110,7 @@ func (f field) read(attrs event.Attributes) fieldValue {
 	if f.index > 0 {
 		return missing
 	}
-	if f.time {
+	if f.form == formInstant {
 		return instant(v)
 	}
 	return scalar(v)
@@ -105,21 +120,26 @@ func (f field) read(attrs event.Attributes) fieldValue {
 func instant(v event.Value) fieldValue {
 	switch v.Kind {
 	case event.Number:
-		return fieldValue{category{id: hashNumber(v.Num)}, v.Num / 1e3}
+		return identified(hashNumber(v.Num), v.Num/1e3)
 	case event.String:
 		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
-			return fieldValue{category{id: hashString(v.Str)}, float64(t.UnixMilli()) / 1e3}
+			return identified(hashString(v.Str), float64(t.UnixMilli())/1e3)
 		}
 	}
 	return missing
 }
 
+func identified(id uint64, num float64) fieldValue {
+	return fieldValue{category: category{id: id}, num: num}
+}
+
+// scalar is the identity of a value that is no list, and its number.
 func scalar(v event.Value) fieldValue {
 	switch v.Kind {
 	case event.String:
-		return fieldValue{category{id: hashString(v.Str)}, parseNumber(v.Str)}
+		return identified(hashString(v.Str), parseNumber(v.Str))
 	case event.Number, event.Bool:
-		return fieldValue{category{id: hashNumber(v.Num)}, v.Num}
+		return identified(hashNumber(v.Num), v.Num)
 	}
 	return missing
 }
@@ -138,12 +158,19 @@ func parseNumber(s string) float64 {
 
 // calendar reads hour or weekday (UTC) of t.
 func (f field) calendar(t event.Time) fieldValue {
-	sec := int64(t) / int64(time.Second)
-	n := mod(sec/3600, 24)
+	n := hourOf(t)
 	if f.key == "weekday" {
-		n = mod(sec/86400+4, 7) // 1 January 1970 was a Thursday; 0 is Sunday
+		n = weekdayOf(t)
 	}
-	return fieldValue{category{id: hashNumber(float64(n))}, float64(n)}
+	return identified(hashNumber(n), n)
+}
+
+// hourOf is the hour of the day in UTC, 0 to 23.
+func hourOf(t event.Time) float64 { return float64(mod(tileOf(t, event.Time(time.Hour)), 24)) }
+
+// weekdayOf is the day of the week in UTC; Sunday is 0.
+func weekdayOf(t event.Time) float64 {
+	return float64(mod(tileOf(t, event.Time(24*time.Hour))+4, 7)) // 1 January 1970 was a Thursday
 }
 
 // hashString is the identity of a text wherever it occurs: ids, attributes, context. Never 0.

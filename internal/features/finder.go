@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"recsvc/internal/dirty"
+	"recsvc/internal/event"
 )
 
 // finder finds one user after another for one goroutine: in memory, or else in the store, from which it reads a copy of its
@@ -97,6 +98,14 @@ func (t *userTable) adopt(l *loan) *user {
 	copy(u.row, l.user.row)
 	for i, block := range l.user.subs {
 		u.subs[i] = slices.Concat(block)
+	}
+	u.bags.blocks = make([][]uint64, len(l.user.bags.blocks))
+	for i, block := range l.user.bags.blocks {
+		u.bags.blocks[i] = slices.Concat(block)
+	}
+	if t.program.raw {
+		attrs, _ := event.DecodeAttributes(u.attrs) // our own encoding: checked when it was read from disk
+		t.refresh(u, attrs)
 	}
 	u.recent, u.seen = slices.Concat(l.user.recent), slices.Concat(l.user.seen)
 	return u

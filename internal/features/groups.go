@@ -7,6 +7,7 @@ type groupTable struct {
 	byKey map[uint64]uint32
 	keys  []uint64
 	rows  [][]uint64
+	bags  []*bags
 	set   *dirty.Set
 }
 
@@ -23,15 +24,15 @@ func (t *groupTable) find(key uint64) (row []uint64, number uint32) {
 	return nil, 0
 }
 
-// make adds a row; nil for the key 0, which stands for one with a part missing.
-func (t *groupTable) make(key uint64, words int) []uint64 {
+// make adds a row and returns it with its number; nil for the key 0, which stands for one with a part missing.
+func (t *groupTable) make(key uint64, words int) (row []uint64, number uint32) {
 	if key == 0 {
-		return nil
+		return nil, 0
 	}
 	i := uint32(len(t.keys))
 	t.set.Touch(i)
 	t.byKey[key] = i
 	t.keys = append(t.keys, key)
-	t.rows = append(t.rows, make([]uint64, words))
-	return t.rows[i]
+	t.rows, t.bags = append(t.rows, make([]uint64, words)), append(t.bags, new(bags))
+	return t.rows[i], i
 }

@@ -29,7 +29,7 @@ type hand struct {
 
 // weigh counts what a user takes, after it has changed.
 func (t *userTable) weigh(u *user) {
-	words := cap(u.row) + cap(u.recent) + cap(u.seen) + 3*cap(u.subs)
+	words := cap(u.row) + cap(u.recent) + cap(u.seen) + 3*cap(u.subs) + u.bags.words()
 	for _, block := range u.subs {
 		words += cap(block)
 	}

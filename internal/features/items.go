@@ -29,6 +29,7 @@ type Item struct {
 	categories []uint64 // hashes of its categories, at most 4
 	row        []uint64
 	subs       [][]uint64
+	bags       bags
 	counts     []uint64   // type << 48 | how often
 	heat       []float64  // log2 of the forward-decayed popularity, per half-life; 0: none yet
 	positives  float64    // interests of users in all
@@ -94,7 +95,7 @@ func (t *itemTable) refresh(it *Item) {
 		switch {
 		case f.source != fromItem:
 		case f.key == "":
-			it.values[t.program.slotOf[i]] = fieldValue{category{id: it.hash}, missing.num}
+			it.values[t.program.slotOf[i]] = identified(it.hash, missing.num)
 		default:
 			it.values[t.program.slotOf[i]] = f.read(it.Attrs)
 		}

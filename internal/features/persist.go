@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"recsvc/internal/dirty"
@@ -21,10 +22,10 @@ const (
 
 // Version bytes of the values; a number is never reused.
 const (
-	userV1  = 1 // id | known u8 | attrs | row | n × sub-rows | recent | seen; all counted
-	itemV1  = 1 // id | known u8 | attrs | row | n × sub-rows | counts | heat | positives | neighbours
-	groupV1 = 1 // row
-	typeV1  = 1 // name
+	userV2  = 2 // id | known u8 | attrs | row | n × sub-rows | n × variable parts | recent | seen; all counted
+	itemV2  = 2 // id | known u8 | attrs | row | n × sub-rows | n × variable parts | counts | heat | positives | neighbours
+	groupV2 = 2 // row | n × variable parts
+	typeV2  = 2 // name
 )
 
 var errShort = errors.New("value ends too early")
@@ -129,6 +130,23 @@ func (d *decoder) tables(dst [][]uint64) {
 	}
 }
 
+// blocks reads variable parts, into the memory of dst where it fits; an empty one is a place that is free.
+func (d *decoder) blocks(dst [][]uint64) [][]uint64 {
+	n := d.count(1)
+	if cap(dst) < n {
+		dst = slices.Grow(dst[:cap(dst)], n-cap(dst))
+	}
+	dst = dst[:n]
+	for i := range dst {
+		if w := d.words(dst[i]); len(w) > 0 {
+			dst[i] = w
+		} else {
+			dst[i] = nil
+		}
+	}
+	return dst
+}
+
 // AppendKey implements dirty.Table.
 func (t *userTable) AppendKey(dst []byte, id uint32) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, prefixUser), t.at(id).hash)
@@ -137,8 +155,8 @@ func (t *userTable) AppendKey(dst []byte, id uint32) []byte {
 // AppendValue implements dirty.Table.
 func (t *userTable) AppendValue(dst []byte, id uint32) []byte {
 	u := t.at(id)
-	dst = appendBool(appendText(append(dst, userV1), u.id), u.known)
-	dst = appendTables(appendWords(appendBytes(dst, u.attrs), u.row), u.subs)
+	dst = appendBool(appendText(append(dst, userV2), u.id), u.known)
+	dst = appendTables(appendTables(appendWords(appendBytes(dst, u.attrs), u.row), u.subs), u.bags.blocks)
 	return appendWords(appendWords(dst, u.recent), u.seen)
 }
 
@@ -151,6 +169,7 @@ func (t *userTable) decode(u *user, value []byte) error {
 	u.attrs = append(u.attrs[:0], d.bytes()...)
 	d.fixed(u.row)
 	d.tables(u.subs)
+	u.bags.blocks = d.blocks(u.bags.blocks)
 	u.recent, u.seen = d.words(u.recent), d.words(u.seen)
 	attrs, err := event.DecodeAttributes(u.attrs)
 	t.refresh(u, attrs)
@@ -176,9 +195,9 @@ func (t *itemTable) AppendKey(dst []byte, id uint32) []byte {
 // AppendValue implements dirty.Table.
 func (t *itemTable) AppendValue(dst []byte, id uint32) []byte {
 	it := t.at(ItemRef(id))
-	dst = appendBool(appendText(append(dst, itemV1), it.ID), it.Known)
+	dst = appendBool(appendText(append(dst, itemV2), it.ID), it.Known)
 	dst = appendBytes(dst, event.AppendAttributes(nil, it.Attrs))
-	dst = appendTables(appendWords(dst, it.row), it.subs)
+	dst = appendTables(appendTables(appendWords(dst, it.row), it.subs), it.bags.blocks)
 	dst = appendWords(dst, it.counts)
 	dst = binary.AppendUvarint(dst, uint64(len(it.heat)))
 	for _, x := range it.heat {
@@ -202,6 +221,7 @@ func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
 	it.Attrs = attrs
 	d.fixed(it.row)
 	d.tables(it.subs)
+	it.bags.blocks = d.blocks(nil)
 	it.counts = d.words(nil)
 	for i, w := range d.words(nil) {
 		if i < len(it.heat) {
@@ -226,7 +246,7 @@ func (t *groupTable) AppendKey(dst []byte, id uint32) []byte {
 
 // AppendValue implements dirty.Table.
 func (t *groupTable) AppendValue(dst []byte, id uint32) []byte {
-	return appendWords(append(dst, groupV1), t.rows[id])
+	return appendTables(appendWords(append(dst, groupV2), t.rows[id]), t.bags[id].blocks)
 }
 
 func (t *groupTable) load(key, value []byte, sum dirty.Sum) error {
@@ -237,6 +257,7 @@ func (t *groupTable) load(key, value []byte, sum dirty.Sum) error {
 	i, k := uint32(len(t.keys)), binary.BigEndian.Uint64(key[1:])
 	t.byKey[k] = i
 	t.keys, t.rows = append(t.keys, k), append(t.rows, d.words(nil))
+	t.bags = append(t.bags, &bags{d.blocks(nil)})
 	t.set.Loaded(i, sum)
 	return d.err
 }
@@ -248,7 +269,7 @@ func (t *typeTable) AppendKey(dst []byte, id uint32) []byte {
 
 // AppendValue implements dirty.Table.
 func (t *typeTable) AppendValue(dst []byte, id uint32) []byte {
-	return append(append(dst, typeV1), t.names[id]...)
+	return append(append(dst, typeV2), t.names[id]...)
 }
 
 func (t *typeTable) load(key, value []byte, sum dirty.Sum) error {
@@ -292,7 +313,7 @@ func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
 
 // unversioned takes the version byte off a value.
 func unversioned(value []byte) ([]byte, error) {
-	if len(value) == 0 || value[0] != 1 {
+	if len(value) == 0 || value[0] != 2 {
 		return nil, errors.New("unknown version: the state was written by a newer recsvc")
 	}
 	return value[1:], nil

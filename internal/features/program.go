@@ -13,6 +13,7 @@ type program struct {
 	counts     [fromTime + 1]int
 	scopes     []scope
 	subs       [ownItem + 1]int // tables of sub-rows per owner
+	raw        bool             // users have fields that share their attributes' memory
 	caches     int              // group rows that an item remembers
 	feats      []feature
 	updates    map[string][]scopeUpdate // by event type
@@ -20,43 +21,41 @@ type program struct {
 
 	// Features in the order in which they are computed: inputs first.
 	shared, own []int
-	// What the model is given: numbers, then categories, so that a vector's values are a prefix.
+	// What the model is given: numbers and weighted categories, then plain ones, so that a vector's values are a prefix.
 	sharedNums, sharedCats, ownNums, ownCats []int
 	bias                                     uint32
 }
 
 // feature is one compiled definition.
 type feature struct {
-	name     string
-	seed     uint64
-	slot     uint32 // of a number
-	scope    int    // -1: stateless
-	offset   int    // of its cell in the scope's row
-	acc      accumulator
-	hist     history
-	bits     uint32 // last: mask of the outcomes in use
-	field    int
-	inputs   []int
-	bounds   []float64
-	base     float64
-	prior    prior
-	scale    float64
-	shift    float64
+	name   string
+	family string // the definition's name, where it made several
+	kind   string
+	seed   uint64
+	slot   uint32 // of a number
+	at     place  // of its cell; scope -1: stateless
+	acc    accumulator
+	field  int
+	inputs []int
+	prior  prior
+	scale  float64
+	shift  float64
+
 	number   func(q *Query, f *feature) float64  // of a numeric feature
 	category func(q *Query, f *feature) category // of any other
 
-	numeric bool
-	byItem  bool
-	emitted bool
+	numeric  bool // one number
+	weighted bool // categories with a weight each
+	byItem   bool // depends on the item: computed once per candidate
+	emitted  bool
 }
 
 // prior is a compiled Prior.
 type prior struct {
 	strength float64
-	mean     float64 // used when scope < 0
+	mean     float64 // used when there is no running ratio
 	fixed    bool    // mean was configured
-	scope    int     // the global row that holds the running ratio; -1: none
-	offset   int
+	at       place   // the global cell that holds the running ratio; scope -1: none
 	acc      accumulator
 }
 
@@ -66,31 +65,24 @@ type scopeUpdate struct {
 	ops   []op
 }
 
-type opKind uint8
-
-const (
-	opAdd  opKind = iota // add a number to a lane
-	opMean               // add a number to the first lane and 1 to the second
-	opPush               // append to a history
-	opMark               // set an outcome bit in a history
-	opTime               // remember the instant
-)
-
-// op is one change to a row.
+// op is one change to a cell.
 type op struct {
-	kind   opKind
-	offset int
-	acc    accumulator
-	lane   int
-	value  int // field whose number is added; countOne or eventValue
-	hist   history
-	bit    uint
+	at place
+	layout
+	where *eventExpr // nil: always
+	value operand
+	apply func(slot, *touch)
 }
 
-const (
-	countOne   = -1
-	eventValue = -2
-)
+// run changes the row for an event that the op selects.
+func (o *op) run(row []uint64, b *bags, t *touch) {
+	if o.where != nil && !o.where.holds(t) {
+		return
+	}
+	if o.value.take(t) {
+		o.apply(o.at.open(row, o.words, o.bagged, b, t.time), t)
+	}
+}
 
 // slotFor is the model's slot of a category.
 func slotFor(seed, id uint64) uint32 { return uint32(mix(seed^id) >> 32) }
@@ -111,7 +103,7 @@ func (p *program) place(emit map[string]bool) {
 		if !f.emitted {
 			continue
 		}
-		if f.numeric {
+		if f.numeric || f.weighted {
 			*nums = append(*nums, i)
 		} else {
 			*cats = append(*cats, i)
@@ -119,12 +111,20 @@ func (p *program) place(emit map[string]bool) {
 	}
 }
 
+// updatesOf are the changes that events of a type make.
+func (p *program) updatesOf(eventType string) []scopeUpdate {
+	if u, ok := p.updates[eventType]; ok {
+		return u
+	}
+	return p.updates[AnyType]
+}
+
 // ratio smooths a of b: (a + strength·mean)/(b + strength), at most 1, since a numerator may come without its
 // denominator (a client that reports clicks alone). NaN where there is nothing to divide by.
 func (p *prior) ratio(q *Query, a, b float64) float64 {
 	mean := p.mean
-	if p.scope >= 0 {
-		ga, gb := p.acc.read(cell(q.rows[p.scope], p.offset), q.now)
+	if p.at.scope >= 0 {
+		ga, gb := p.acc.read(q.cell(p.at).w, q.now)
 		gb = max(ga, gb)
 		mean = (ga + 1) / (gb + 2)
 	}
@@ -136,25 +136,18 @@ func (p *prior) ratio(q *Query, a, b float64) float64 {
 
 // average smooths the mean of n values: (sum + strength·mean)/(n + strength). NaN while nothing is known.
 func (p *prior) average(q *Query, sum, n float64) float64 {
-	if p.scope < 0 && !p.fixed {
+	if p.at.scope < 0 && !p.fixed {
 		return sum / n
 	}
 	mean := p.mean
-	if p.scope >= 0 {
-		gsum, gn := p.acc.read(cell(q.rows[p.scope], p.offset), q.now)
+	if p.at.scope >= 0 {
+		gsum, gn := p.acc.read(q.cell(p.at).w, q.now)
 		mean = gsum / gn
 	}
 	if p.strength == 0 || mean != mean {
 		return sum / n
 	}
 	return (sum + p.strength*mean) / (n + p.strength)
-}
-
-func cell(row []uint64, offset int) []uint64 {
-	if row == nil {
-		return nil
-	}
-	return row[offset:]
 }
 
 // ownWords is the size of the row that an owner has for itself.

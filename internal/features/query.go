@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"recsvc/internal/event"
+	"recsvc/internal/expression"
 )
 
 // Vector is a model's input: hashed slots with their values. Values may be shorter than Slots; the values that
@@ -42,7 +43,11 @@ type Query struct {
 	rows    [][]uint64   // by scope
 	groups  []uint32     // by scope: the number of a group's row
 	ids     []uint64     // scratch of lists
-	mark    int          // ids below belong to the shared part
+	weights []float32    // scratch of their weights
+	state   expression.State
+	touch   touch
+	mark    int // ids below belong to the shared part
+	heavy   int // and so do weights below this
 	shared  Vector
 	fresh   bool     // the shared part is computed
 	trace   []uint16 // feature of each slot emitted last, when tracing
@@ -99,10 +104,10 @@ func (q *Query) prepare() {
 		}
 		return
 	}
-	q.fresh, q.ids = true, q.ids[:0]
+	q.fresh, q.ids, q.weights = true, q.ids[:0], q.weights[:0]
 	q.locate()
 	q.evaluate(p.shared)
-	q.mark = len(q.ids)
+	q.mark, q.heavy = len(q.ids), len(q.weights)
 	q.shared.reset()
 	q.trace = q.trace[:0]
 	q.emit(&q.shared, p.sharedNums, p.sharedCats)
@@ -142,7 +147,7 @@ func (q *Query) Item(dst *Vector, ref ItemRef) {
 		q.trace = q.trace[:0]
 		return
 	}
-	q.item, q.ids = q.store.items.at(ref), q.ids[:q.mark]
+	q.item, q.ids, q.weights = q.store.items.at(ref), q.ids[:q.mark], q.weights[:q.heavy]
 	for i := range p.scopes {
 		if p.scopes[i].byItem {
 			q.rows[i] = q.find(i)
@@ -166,11 +171,15 @@ func (q *Query) evaluate(order []int) {
 	}
 }
 
-// emit appends numbers first, then categories.
+// emit appends numbers and weighted categories first, then plain ones.
 func (q *Query) emit(dst *Vector, nums, cats []int) {
 	p := q.store.program
 	for _, i := range nums {
 		f := &p.feats[i]
+		if f.weighted {
+			q.emitWeighted(dst, i)
+			continue
+		}
 		x := float32((q.nums[i] - f.shift) * f.scale)
 		if x == 0 || x != x {
 			continue
@@ -198,6 +207,21 @@ func (q *Query) emit(dst *Vector, nums, cats []int) {
 	}
 }
 
+// emitWeighted appends the categories of a feature that has a weight for each.
+func (q *Query) emitWeighted(dst *Vector, i int) {
+	f, v := &q.store.program.feats[i], &q.cats[i]
+	for j, id := range v.list {
+		x := float32((float64(v.weights[j]) - f.shift) * f.scale)
+		if x == 0 || x != x {
+			continue
+		}
+		dst.Slots, dst.Values = append(dst.Slots, slotFor(f.seed, id)), append(dst.Values, x)
+		if q.traced {
+			q.trace = append(q.trace, uint16(i))
+		}
+	}
+}
+
 const biasFeature = math.MaxUint16
 
 // listFrom makes a value of the ids collected since start.
@@ -206,7 +230,16 @@ func (q *Query) listFrom(start int) category {
 	if len(list) == 0 {
 		return category{}
 	}
-	return category{list[0], list}
+	return category{id: list[0], list: list}
+}
+
+// weightedFrom makes a value of the ids and weights collected since these places.
+func (q *Query) weightedFrom(ids, weights int) category {
+	v := q.listFrom(ids)
+	if v.id != 0 {
+		v.weights = q.weights[weights:len(q.weights):len(q.weights)]
+	}
+	return v
 }
 
 // field reads one field of the entities at hand.

@@ -89,7 +89,7 @@ type tables struct {
 // New compiles the definitions. A wrong one is reported as a *DefinitionError.
 func New(defs []Definition, opts Options) (*Store, error) {
 	opts.setDefaults()
-	p, err := compile(defs, opts.Emit)
+	p, err := compile(defs, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -148,10 +148,13 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		q.item = s.items.at(ref)
 		s.items.set.Touch(uint32(ref))
 	}
-	for _, u := range s.program.updates[e.Type] {
+	t := &q.touch
+	t.q, t.e, t.time, t.item = q, e, e.Time, ref
+	for _, u := range s.program.updatesOf(e.Type) {
 		if row := s.row(q, u.scope, e.Time, found); row != nil {
+			b := q.bagsOf(u.scope)
 			for i := range u.ops {
-				u.ops[i].apply(q, row, e, ref)
+				u.ops[i].run(row, b, t)
 			}
 		}
 	}
@@ -162,43 +165,6 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		s.users.weigh(q.user)
 	}
 	s.users.turn()
-}
-
-func (o *op) apply(q *Query, row []uint64, e *event.Event, ref ItemRef) {
-	w := row[o.offset:]
-	switch o.kind {
-	case opAdd:
-		if x, ok := o.number(q, e); ok {
-			o.acc.add(w, o.lane, e.Time, x)
-		}
-	case opMean:
-		if x, ok := o.number(q, e); ok {
-			o.acc.add(w, 0, e.Time, x)
-			o.acc.add(w, 1, e.Time, 1)
-		}
-	case opPush:
-		if ref != NoItem { // a sequence of items
-			o.hist.push(w, ref, e.Time)
-		}
-	case opMark:
-		if ref != NoItem {
-			o.hist.mark(w, ref, o.bit)
-		}
-	case opTime:
-		w[0] = max(w[0], uint64(e.Time))
-	}
-}
-
-// number is what an event adds; ok is false when it does not say.
-func (o *op) number(q *Query, e *event.Event) (x float64, ok bool) {
-	switch {
-	case o.value == eventValue:
-		return e.Value, e.HasValue
-	case o.value >= 0:
-		x = q.field(o.value).num
-		return x, x == x
-	}
-	return 1, true
 }
 
 // row finds or makes the row of a scope; nil when part of its key is missing. found says that q.rows is up to date. The
@@ -214,15 +180,16 @@ func (s *Store) row(q *Query, i int, t event.Time, found bool) []uint64 {
 		if q.user == nil || sc.direct {
 			return row
 		}
-		return s.subRow(row, &q.user.subs[sc.sub], q, sc, t)
+		return s.subRow(row, &q.user.subs[sc.sub], &q.user.bags, q, sc, t)
 	case ownItem:
 		if q.item == nil || sc.direct {
 			return row
 		}
-		return s.subRow(row, &q.item.subs[sc.sub], q, sc, t)
+		return s.subRow(row, &q.item.subs[sc.sub], &q.item.bags, q, sc, t)
 	}
 	if row == nil {
-		return s.groups.make(q.key(sc), sc.words)
+		row, q.groups[i] = s.groups.make(q.key(sc), sc.words)
+		return row
 	}
 	if sc.cache >= 0 && q.item != nil {
 		q.item.groups[sc.cache] = groupRow{row, q.groups[i]}
@@ -232,13 +199,13 @@ func (s *Store) row(q *Query, i int, t event.Time, found bool) []uint64 {
 }
 
 // subRow makes a sub-row where there is none yet, and notes when it changed.
-func (s *Store) subRow(row []uint64, block *[]uint64, q *Query, sc *scope, t event.Time) []uint64 {
+func (s *Store) subRow(row []uint64, block *[]uint64, b *bags, q *Query, sc *scope, t event.Time) []uint64 {
 	if row == nil {
 		key := q.key(sc)
 		if key == 0 {
 			return nil
 		}
-		row = makeSub(block, key, sc.words, s.opts.SubRows)
+		row = makeSub(block, b, key, sc, s.opts.SubRows)
 	}
 	if event.Time(row[sc.words]) < t {
 		row[sc.words] = uint64(t)

@@ -27,16 +27,16 @@ func definitions() []Definition {
 		{Name: "price_bucket", Kind: "bucketize", Inputs: []string{"price"}, Buckets: []float64{1, 2, 4}},
 		{Name: "user_x_category", Kind: "cross", Inputs: []string{"user_id", "category"}},
 		{Name: "tags_x_device", Kind: "cross", Inputs: []string{"tags", "device"}},
-		{Name: "clicks_1m", Kind: "count", Scope: []string{"user"}, On: []string{"click"}, Window: time.Minute, Slide: 10 * time.Second},
-		{Name: "item_ctr", Kind: "rate", Scope: []string{"item"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: Prior{Strength: 10}, As: "log_odds"},
-		{Name: "user_cat_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: []string{"click"}, Over: []string{"exposure"}, HalfLife: time.Hour, Prior: Prior{Strength: 5}},
-		{Name: "device_ctr", Kind: "rate", Scope: []string{"context.device"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: Prior{Strength: 5}},
-		{Name: "dwell", Kind: "mean", Scope: []string{"user"}, On: []string{"dwell"}, Prior: Prior{Strength: 1}, As: "log"},
-		{Name: "spent", Kind: "sum", Scope: []string{"user"}, On: []string{"purchase"}},
-		{Name: "outcomes", Kind: "last", Scope: []string{"user"}, On: []string{"exposure"}, Outcomes: []string{"click"}, N: 4, As: "outcomes"},
-		{Name: "pattern", Kind: "last", Scope: []string{"user"}, On: []string{"exposure"}, Outcomes: []string{"click"}, N: 4, As: "pattern"},
-		{Name: "lately", Kind: "last", Scope: []string{"user"}, On: []string{"click"}, N: 3},
-		{Name: "gap", Kind: "time_since", Scope: []string{"user"}, On: []string{"exposure"}, As: "log"},
+		{Name: "clicks_1m", Kind: "count", Scope: []string{"user"}, On: On("click"), Window: time.Minute, Slide: 10 * time.Second},
+		{Name: "item_ctr", Kind: "rate", Scope: []string{"item"}, Of: On("click"), Over: On("exposure"), Prior: Prior{Strength: 10}, As: "log_odds"},
+		{Name: "user_cat_ctr", Kind: "rate", Scope: []string{"user", "item.categories[0]"}, Of: On("click"), Over: On("exposure"), HalfLife: time.Hour, Prior: Prior{Strength: 5}},
+		{Name: "device_ctr", Kind: "rate", Scope: []string{"context.device"}, Of: On("click"), Over: On("exposure"), Prior: Prior{Strength: 5}},
+		{Name: "dwell", Kind: "mean", Scope: []string{"user"}, On: On("dwell"), Prior: Prior{Strength: 1}, As: "log"},
+		{Name: "spent", Kind: "sum", Scope: []string{"user"}, On: On("purchase")},
+		{Name: "outcomes", Kind: "last_k", Scope: []string{"user"}, On: On("exposure"), Outcomes: []string{"click"}, N: 4, As: "outcomes"},
+		{Name: "pattern", Kind: "last_k", Scope: []string{"user"}, On: On("exposure"), Outcomes: []string{"click"}, N: 4, As: "pattern"},
+		{Name: "lately", Kind: "last_k", Scope: []string{"user"}, On: On("click"), N: 3},
+		{Name: "gap", Kind: "time_since", Scope: []string{"user"}, On: On("exposure"), As: "log"},
 		{Name: "age", Kind: "age", As: "log"},
 	}
 }
@@ -200,14 +200,14 @@ func TestWrongDefinitionsNameTheirKey(t *testing.T) {
 		{Definition{Kind: "count"}, "name"},
 		{Definition{Name: "x", Kind: "median"}, "kind"},
 		{Definition{Name: "x", Kind: "count"}, "on"},
-		{Definition{Name: "x", Kind: "count", On: []string{"click"}, Window: time.Minute, HalfLife: time.Hour}, "half_life"},
-		{Definition{Name: "x", Kind: "count", On: []string{"click"}, Window: time.Minute, Slide: 7 * time.Second}, "window"},
-		{Definition{Name: "x", Kind: "count", On: []string{"click"}, Scope: []string{"planet"}}, "scope"},
-		{Definition{Name: "x", Kind: "rate", Of: []string{"click"}}, "of"},
-		{Definition{Name: "x", Kind: "last", On: []string{"click"}}, "n"},
+		{Definition{Name: "x", Kind: "count", On: On("click"), Window: time.Minute, HalfLife: time.Hour}, "half_life"},
+		{Definition{Name: "x", Kind: "count", On: On("click"), Window: time.Minute, Slide: 7 * time.Second}, "slide"},
+		{Definition{Name: "x", Kind: "count", On: On("click"), Scope: []string{"planet"}}, "scope"},
+		{Definition{Name: "x", Kind: "rate", Of: On("click")}, "over"},
+		{Definition{Name: "x", Kind: "last_k", On: On("click")}, "n"},
 		{Definition{Name: "x", Kind: "attribute", Field: "tags"}, "field"},
 		{Definition{Name: "x", Kind: "cross", Inputs: []string{"a", "b"}}, "inputs"},
-		{Definition{Name: "x", Kind: "bucketize", Inputs: []string{"a"}}, "input"},
+		{Definition{Name: "x", Kind: "bucketize", Inputs: []string{"a"}}, "inputs"},
 	} {
 		_, err := New([]Definition{tc.def}, Options{})
 		var de *DefinitionError
@@ -405,7 +405,7 @@ func TestCovisitationCountsPeopleNotEvents(t *testing.T) {
 
 func TestEventsWithoutItemLeaveSequencesOfItemsAlone(t *testing.T) {
 	s, err := New([]Definition{
-		{Name: "last", Kind: "last", Scope: []string{"user"}, On: []string{"click", "enter"}, Outcomes: []string{"exit"}, N: 2},
+		{Name: "last", Kind: "last_k", Scope: []string{"user"}, On: On("click", "enter"), Outcomes: []string{"exit"}, N: 2},
 	}, Options{})
 	if err != nil {
 		t.Fatal(err)

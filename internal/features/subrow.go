@@ -25,11 +25,15 @@ func findSub(block []uint64, key uint64, words int) []uint64 {
 
 // makeSub adds a sub-row. Where limit of them stand already, the one that changed longest ago gives way (by event time;
 // the first of equals).
-func makeSub(block *[]uint64, key uint64, words, limit int) []uint64 {
-	n, b := stride(words), *block
+func makeSub(block *[]uint64, variable *bags, key uint64, sc *scope, limit int) []uint64 {
+	n, b := stride(sc.words), *block
 	i := len(b)
 	if i >= limit*n {
 		i = oldest(b, n)
+		old := slot{b[i+1 : i+n], variable}
+		for _, word := range sc.bagged {
+			old.drop(word)
+		}
 		clear(b[i : i+n])
 	} else {
 		b = append(b, make([]uint64, n)...)

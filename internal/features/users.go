@@ -20,6 +20,7 @@ type user struct {
 	values []fieldValue
 	row    []uint64
 	subs   [][]uint64
+	bags   bags
 	recent []uint64 // newest last: instant, item reference plus one << 32 | type
 	seen   []uint64 // instant last seen, item reference plus one << 32 | acted << 31 | times
 	bytes  int64    // of the above, as the table counts them
@@ -112,7 +113,7 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 		switch {
 		case f.source != fromUser:
 		case f.key == "":
-			u.values[t.program.slotOf[i]] = fieldValue{category{id: hashString(u.id)}, missing.num}
+			u.values[t.program.slotOf[i]] = identified(hashString(u.id), missing.num)
 		default:
 			u.values[t.program.slotOf[i]] = f.read(attrs)
 		}
@@ -138,7 +139,9 @@ func (s *Store) UpsertUser(r *event.User) (ok bool) {
 	attrs, _ := event.DecodeAttributes(u.attrs) // our own encoding: checked when it was read from disk
 	attrs = merge(attrs, r.Attrs)
 	if encoded := event.AppendAttributes(nil, attrs); len(encoded) <= MaxAttributes {
-		u.attrs, ok = encoded, true
+		if u.attrs, ok = encoded, true; s.program.raw {
+			attrs, _ = event.DecodeAttributes(encoded) // nothing of the record's buffer is kept
+		}
 		s.users.refresh(u, attrs)
 	}
 	s.users.weigh(u)

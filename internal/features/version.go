@@ -5,48 +5,27 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"reflect"
 )
 
 // meaning is raised when equal definitions come to make another state than before.
-const meaning = 2
+const meaning = 3
 
 // Version identifies what a definition says, its name included: the first 12 hexadecimal digits of the SHA-256 of its canonical
 // form. Fields that are zero have no part in it, so that a field that comes to be leaves the versions of others alone.
 func (d Definition) Version() string {
 	text, err := json.Marshal(d)
+	var canonical map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &canonical)
+	}
+	if err == nil {
+		text, err = json.Marshal(canonical) // keys ascending, in whatever order the fields stand
+	}
 	if err != nil { // a number that is not finite; New refuses those that matter
 		text = fmt.Appendf(nil, "%+v", d)
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
-}
-
-// MarshalJSON implements json.Marshaler: the canonical form, an object of the fields that are not zero, keys ascending.
-func (d Definition) MarshalJSON() ([]byte, error) { return json.Marshal(canonical(reflect.ValueOf(d))) }
-
-// canonical makes maps of structs, of those fields that say something: not zero, and no empty list.
-func canonical(v reflect.Value) any {
-	switch {
-	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct && !v.IsNil():
-		return canonical(v.Elem())
-	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
-		list := make([]any, v.Len())
-		for i := range list {
-			list[i] = canonical(v.Index(i))
-		}
-		return list
-	case v.Kind() != reflect.Struct:
-		return v.Interface()
-	}
-	m := map[string]any{}
-	for i := range v.NumField() {
-		f, field := v.Field(i), v.Type().Field(i)
-		if field.IsExported() && !f.IsZero() && (f.Kind() != reflect.Slice || f.Len() > 0) {
-			m[field.Name] = canonical(f)
-		}
-	}
-	return m
 }
 
 // Declaration is all that a store's state depends on beside the log. It can be kept beside a state, as JSON, to read the state with later.

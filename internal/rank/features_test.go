@@ -20,7 +20,7 @@ func realStoreOver(t testing.TB, n int, cold dirty.Reader) *features.Store {
 	t.Helper()
 	rate := func(name string, scope ...string) features.Definition {
 		return features.Definition{
-			Name: name, Kind: "rate", Scope: scope, Of: []string{"click"}, Over: []string{"exposure"},
+			Name: name, Kind: "rate", Scope: scope, Of: features.On("click"), Over: features.On("exposure"),
 			Prior: features.Prior{Strength: 5}, As: "log_odds",
 		}
 	}

@@ -147,12 +147,12 @@ func openParts(b *testing.B) engine.Parts {
 		{Name: "tab", Kind: "attribute", Field: "context.tab"},
 		{Name: "user_x_tab", Kind: "cross", Inputs: []string{"user", "tab"}},
 		{Name: "user_x_item", Kind: "cross", Inputs: []string{"user", "item"}},
-		{Name: "user_ctr", Kind: "rate", Scope: []string{"user"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: prior, As: "log_odds"},
-		{Name: "item_ctr", Kind: "rate", Scope: []string{"item"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: prior, As: "log_odds"},
-		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: []string{"click"}, Over: []string{"exposure"}, Prior: prior, As: "log_odds"},
-		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: []string{"exposure"}, Window: 10 * time.Minute, Slide: time.Minute, As: "log"},
-		{Name: "user_last", Kind: "last", Scope: []string{"user"}, On: []string{"exposure"}, Outcomes: []string{"click"}, N: 4, As: "outcomes"},
-		{Name: "user_gap", Kind: "time_since", Scope: []string{"user"}, On: []string{"exposure"}, As: "log"},
+		{Name: "user_ctr", Kind: "rate", Scope: []string{"user"}, Of: features.On("click"), Over: features.On("exposure"), Prior: prior, As: "log_odds"},
+		{Name: "item_ctr", Kind: "rate", Scope: []string{"item"}, Of: features.On("click"), Over: features.On("exposure"), Prior: prior, As: "log_odds"},
+		{Name: "tab_ctr", Kind: "rate", Scope: []string{"context.tab"}, Of: features.On("click"), Over: features.On("exposure"), Prior: prior, As: "log_odds"},
+		{Name: "user_shown", Kind: "count", Scope: []string{"user"}, On: features.On("exposure"), Window: 10 * time.Minute, Slide: time.Minute, As: "log"},
+		{Name: "user_last", Kind: "last_k", Scope: []string{"user"}, On: features.On("exposure"), Outcomes: []string{"click"}, N: 4, As: "outcomes"},
+		{Name: "user_gap", Kind: "time_since", Scope: []string{"user"}, On: features.On("exposure"), As: "log"},
 	}
 	rates := model.Hyper{Alpha: 0.03, Beta: 1}
 	heads := []model.HeadOptions{{Name: "click", Hyper: rates}, {Name: "second", Hyper: rates}}
