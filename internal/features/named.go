@@ -40,6 +40,10 @@ func (p *program) shape(i int) Shape {
 	switch {
 	case f.numeric:
 		return ShapeNumber
+	case f.dense:
+		return ShapeVector
+	case f.weighted:
+		return ShapeWeighted
 	case len(f.inputs) > 0:
 		for _, in := range f.inputs {
 			if p.shape(in) == ShapeCategories {
@@ -47,7 +51,7 @@ func (p *program) shape(i int) Shape {
 			}
 		}
 		return ShapeCategory
-	case f.scope >= 0:
+	case f.at.scope >= 0:
 		return ShapeCategories
 	}
 	if fl := p.fields[f.field]; fl.key == "" || fl.index >= 0 || fl.source == fromTime {
@@ -86,8 +90,13 @@ func (n *Namer) Named(q *Query, dst []NamedValue) []NamedValue {
 				v.Text = n.text(id)
 			}
 		case len(q.cats[i].list) > 0:
-			for _, id := range q.cats[i].list {
-				v.List = append(v.List, n.text(id))
+			if c.Shape != ShapeVector {
+				for _, id := range q.cats[i].list {
+					v.List = append(v.List, n.text(id))
+				}
+			}
+			for _, w := range q.cats[i].weights {
+				v.Weights = append(v.Weights, float64(w))
 			}
 		case q.cats[i].id != 0:
 			v.List = append(v.List, n.text(q.cats[i].id))

@@ -46,6 +46,7 @@ type feature struct {
 
 	numeric  bool // one number
 	weighted bool // categories with a weight each
+	dense    bool // weighted, and the categories are the places 0, 1, 2 … of a vector
 	byItem   bool // depends on the item: computed once per candidate
 	emitted  bool
 }
