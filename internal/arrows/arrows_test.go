@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"internal/wal":      {"internal/event"},
 	"internal/state":    {"internal/event", "internal/dirty"},
 	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints"},
-	"internal/features": {"internal/event", "internal/dirty"},
+	"internal/features": {"internal/event", "internal/dirty", "internal/expression", "internal/lexical"},
 	"internal/feedback": {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",

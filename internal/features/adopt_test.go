@@ -32,7 +32,7 @@ func otherDefinitions(rng *rand.Rand) []Definition {
 			d.Scope = [][]string{{"item"}, {"user"}, {"user", "context.device"}, {"context.device", "item.categories[0]"}}[rng.IntN(4)]
 		}
 		if d.Kind == "sum" && rng.IntN(2) == 0 {
-			d.On = []string{"purchase", "dwell"}
+			d.On = On("purchase", "dwell")
 		}
 		have[d.Name] = true
 		out = append(out, d)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestAVersionFollowsWhatADefinitionSays(t *testing.T) {
-	base := Definition{Name: "ctr", Kind: "rate", Of: []string{"click"}, Over: []string{"exposure"}, Window: time.Hour}
+	base := Definition{Name: "ctr", Kind: "rate", Of: On("click"), Over: On("exposure"), Window: time.Hour}
 	zero := 0.0
 	for name, tc := range map[string]struct {
 		change func(d *Definition)
@@ -39,7 +39,7 @@ func TestAVersionFollowsWhatADefinitionSays(t *testing.T) {
 func TestAVersionIsTheSameForEver(t *testing.T) {
 	mean := 0.5
 	d := Definition{
-		Name: "ctr", Kind: "rate", Scope: []string{"item"}, Of: []string{"click"}, Over: []string{"exposure"},
+		Name: "ctr", Kind: "rate", Scope: []string{"item"}, Of: On("click"), Over: On("exposure"),
 		Window: time.Hour, Prior: Prior{Strength: 10, Mean: &mean},
 	}
 	text, err := json.Marshal(d)

@@ -54,8 +54,8 @@ func newStore(t testing.TB) *features.Store {
 	t.Helper()
 	window := features.Definition{Kind: "count", Scope: []string{"user"}, Window: time.Minute, Slide: 10 * time.Second}
 	clicks, impressions := window, window
-	clicks.Name, clicks.On = "clicks", []string{"click"}
-	impressions.Name, impressions.On = "impressions", []string{"exposure"}
+	clicks.Name, clicks.On = "clicks", features.On("click")
+	impressions.Name, impressions.On = "impressions", features.On("exposure")
 	s, err := features.New([]features.Definition{clicks, impressions}, features.Options{NoRecall: true})
 	if err != nil {
 		t.Fatal(err)
