@@ -30,7 +30,39 @@ func derivedKinds() []Kind {
 - {name: device_x_category, kind: cross, inputs: [device, category]}`,
 			build: compileCross,
 		},
+		{
+			Name: "expr", Group: "Derived",
+			Doc: "A formula over numbers declared above, by their names; missing where one that it needs is missing. " +
+				"See [expressions.md](expressions.md).",
+			Keys: keys(required("expr", "the formula"), numberKeys),
+			As:   numberForms,
+			Example: `
+- {name: price, kind: attribute, field: item.price, as: number}
+- {name: user_price, kind: mean, scope: user, on: click, value: item.price, window: 1d, slide: 1h}
+- {name: price_ratio, kind: expr, expr: "log(price / (user_price ?? price))"}`,
+			build: compileExpr,
+		},
 	}
+}
+
+func compileExpr(c *compiler, d *Definition, f *feature) error {
+	x, inputs, err := c.featureFormula("expr", d.Expr)
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		f.byItem = f.byItem || c.p.feats[in].byItem
+	}
+	form := forms[d.As]
+	f.inputs, f.numeric = inputs, true
+	f.number = func(q *Query, _ *feature) float64 {
+		v, ok := x.Number(&q.state, q)
+		if !ok {
+			return math.NaN()
+		}
+		return form(v)
+	}
+	return nil
 }
 
 func compileBucketize(c *compiler, d *Definition, f *feature) error {

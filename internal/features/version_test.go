@@ -20,7 +20,7 @@ func TestAVersionFollowsWhatADefinitionSays(t *testing.T) {
 		"an empty list":               {func(d *Definition) { d.Inputs = []string{} }, true},
 		"the name":                    {func(d *Definition) { d.Name = "rate" }, false},
 		"the window":                  {func(d *Definition) { d.Window *= 2 }, false},
-		"a selection":                 {func(d *Definition) { d.Of = []string{"click", "like"} }, false},
+		"a selection":                 {func(d *Definition) { d.Of = On("click", "like") }, false},
 		"the strength":                {func(d *Definition) { d.Prior.Strength = 1 }, false},
 		"a mean that is zero":         {func(d *Definition) { d.Prior.Mean = &zero }, false},
 		"a number that is not finite": {func(d *Definition) { d.Scale = math.Inf(1) }, false},
@@ -43,11 +43,11 @@ func TestAVersionIsTheSameForEver(t *testing.T) {
 		Window: time.Hour, Prior: Prior{Strength: 10, Mean: &mean},
 	}
 	text, err := json.Marshal(d)
-	const want = `{"Kind":"rate","Name":"ctr","Of":["click"],"Over":["exposure"],"Prior":{"Mean":0.5,"Strength":10},"Scope":["item"],"Window":3600000000000}`
+	const want = `{"name":"ctr","kind":"rate","scope":["item"],"of":{"types":["click"]},"over":{"types":["exposure"]},"window":3600000000000,"prior":{"strength":10,"mean":0.5}}`
 	if string(text) != want || err != nil {
 		t.Errorf("canonical form %s, error %v", text, err)
 	}
-	if got := d.Version(); got != "c49e7ceb3193" {
+	if got := d.Version(); got != "3cae8d5aea2a" {
 		t.Errorf("version %s", got)
 	}
 }
