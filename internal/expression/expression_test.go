@@ -55,6 +55,7 @@ var shoe = &visit{value: num(42), user: "ann", tags: []string{"new", "red"}, ite
 	{Key: "none", Value: strs()},
 	{Key: "price", Value: num(80)},
 	{Key: "sale", Value: truth(true)},
+	{Key: "sizes", Value: strs("0", "36", "36.5")},
 	{Key: "stock", Value: num(0)},
 }}
 
@@ -98,6 +99,8 @@ func TestConditions(t *testing.T) {
 		{`item.categories contains "sport"`, true}, {`item.categories[0] == "sport"`, true}, {`item.categories[-1] == "shoes"`, true},
 		{`item.brand in ["Acme", "Bcme"]`, true}, {`item.price in [1, 80, "x"]`, true}, {`item.price in []`, false},
 		{`"sport" in item["main category"]`, true}, {`80 in item.price`, true}, {`item.price in item.categories`, false},
+		{`36 in item.sizes`, true}, {`36.5 in item.sizes`, true}, {`37 in item.sizes`, false}, {`"36" in item.sizes`, true},
+		{`item.stock in item.sizes`, true}, {`36 not in item.sizes`, false}, {`item.sale in item.sizes`, false},
 		{`len(item.categories) == 2`, true}, {`len(item.brand) == 4`, true}, {`any(item.categories, # startsWith "sh")`, true},
 		{`all(item.categories, # matches "^s")`, true}, {`none(item.categories, # == "home")`, true},
 		{`one(item.categories, # == "sport")`, true}, {`count(item.categories, # contains "o") == 2`, true},
@@ -297,7 +300,7 @@ func TestEvaluatingAllocatesNothing(t *testing.T) {
 	s := new(State)
 	for _, text := range []string{
 		`value > 30 && item.price < 100`,
-		`item.price * 2 < 200 && "sport" in item.categories && item.brand in ["Acme", "x"] && any(item.categories, # startsWith "sh")`,
+		`item.price * 2 < 200 && "sport" in item.categories && item.brand in ["Acme", "x"] && 36 in item.sizes && any(item.categories, # startsWith "sh")`,
 		`log1p(clamp(value, 0, 100)) / 3 + (item.gone ?? 1) ** 2 > sigmoid(-item.price)`,
 		`lower(item["main category"]) matches "^sp" && len(user) == 3 && words(item.created) == 1 && phrase(item.brand, "cm", "x")`,
 	} {
