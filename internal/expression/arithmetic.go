@@ -114,7 +114,7 @@ func (c *compiler[E]) plus(n *ast.BinaryNode) operand[E] {
 		kind = r.kind
 	}
 	if kind == event.Bool || kind == event.List || !l.maybe(kind) || !r.maybe(kind) {
-		c.fail(n, "+ needs two numbers or two strings, not a %s and a %s", kindName(l.kind), kindName(r.kind))
+		c.fail(n, "+ needs two numbers or two strings, not a %s", kinds(l, r))
 	}
 	return operand[E]{
 		eval: func(s *State, e *E) event.Value {

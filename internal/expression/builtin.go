@@ -29,8 +29,8 @@ var special = []string{"len", "min", "max", "clamp", "any", "all", "none", "one"
 // elsewhere says what functions that people bring from other languages are called here.
 var elsewhere = map[string]string{
 	"if": "condition ? a : b", "iff": "condition ? a : b", "pow": "x ** y", "power": "x ** y", "coalesce": "a ?? b",
-	"ifnull": "a ?? b", "ln": "log(x)", "length": "len(x)", "least": "min(a, b)", "greatest": "max(a, b)", "not": "not (…)",
-	"isnull": "x == nil", "mod": "x % y", "concat": "a + b", "sum": "a + b", "size": "len(x)",
+	"ifnull": "a ?? b", "ln": "log(x)", "length": "len(x)", "least": "min(a, b)", "greatest": "max(a, b)",
+	"isnull": "x == nil", "mod": "x % y", "concat": "a + b", "size": "len(x)",
 }
 
 // sigmoid is 1/(1+e^-x), without overflow at either end.

@@ -44,6 +44,17 @@ func kindName(k event.ValueKind) string {
 	return [...]string{"missing value", "number", "bool", "string", "list"}[k]
 }
 
+// kinds names the types of two operands, as far as they are known; at least one is.
+func kinds[E any](l, r operand[E]) string {
+	switch event.Null {
+	case l.kind:
+		return kindName(r.kind)
+	case r.kind:
+		return kindName(l.kind)
+	}
+	return kindName(l.kind) + " and a " + kindName(r.kind)
+}
+
 func number(x float64) event.Value {
 	if !finite(x) {
 		return event.Value{} // nothing that can be compared

@@ -101,6 +101,7 @@ func TestConditions(t *testing.T) {
 		{`"sport" in item["main category"]`, true}, {`80 in item.price`, true}, {`item.price in item.categories`, false},
 		{`36 in item.sizes`, true}, {`36.5 in item.sizes`, true}, {`37 in item.sizes`, false}, {`"36" in item.sizes`, true},
 		{`item.stock in item.sizes`, true}, {`36 not in item.sizes`, false}, {`item.sale in item.sizes`, false},
+		{`item.sizes contains 36`, true}, {`item.sizes contains 37`, false}, {`item.brand contains item.price`, false},
 		{`len(item.categories) == 2`, true}, {`len(item.brand) == 4`, true}, {`any(item.categories, # startsWith "sh")`, true},
 		{`all(item.categories, # matches "^s")`, true}, {`none(item.categories, # == "home")`, true},
 		{`one(item.categories, # == "sport")`, true}, {`count(item.categories, # contains "o") == 2`, true},

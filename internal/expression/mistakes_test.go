@@ -42,7 +42,10 @@ func TestMistakesSayWhereAndWhatToWriteInstead(t *testing.T) {
 		{`item.a == 1 in tags`, 1, 13, `looks for a bool in a list`},
 		{`item.a in 5`, 1, 8, `needs a list`},
 		{`value contains "x"`, 1, 7, `contains needs strings, not a number and a string`},
-		{`item.a contains 5`, 1, 8, `contains needs strings`},
+		{`item.a contains true`, 1, 8, `contains needs strings, not a bool`},
+		{`user contains 5`, 1, 6, `contains needs strings, not a string and a number`},
+		{`item.a startsWith 5`, 1, 8, `startsWith needs strings, not a number`},
+		{`item.a + true == 1`, 1, 8, `+ needs two numbers or two strings, not a bool`},
 		{`item.a matches item.b`, 1, 8, `quoted pattern`},
 		{`item.a matches "(("`, 1, 16, `error parsing regexp`},
 		// numbers and text

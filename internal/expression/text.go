@@ -9,12 +9,13 @@ import (
 	"recsvc/internal/event"
 )
 
-// textual compiles operators on two strings, of which contains also takes a list on its left.
+// textual compiles operators on two strings, of which contains also takes a list on its left, and then does what
+// in does the other way round.
 func (c *compiler[E]) textual(n *ast.BinaryNode) condition[E] {
 	l, r := c.operand(n.Left), c.operand(n.Right)
-	lists := n.Operator == "contains"
-	if !l.maybe(event.String) && !(lists && l.maybe(event.List)) || !r.maybe(event.String) {
-		c.fail(n, "%s needs strings, not a %s and a %s", n.Operator, kindName(l.kind), kindName(r.kind))
+	lists := n.Operator == "contains" && l.maybe(event.List)
+	if !l.maybe(event.String) && !lists || !r.maybe(event.String) && !(lists && r.maybe(event.Number)) {
+		c.fail(n, "%s needs strings, not a %s", n.Operator, kinds(l, r))
 	}
 	test := map[string]func(s, part string) bool{
 		"contains": strings.Contains, "startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix,
