@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"internal/event":    nil,
 	"internal/dirty":    nil,
 	"internal/prints":   nil,
+	"internal/lexical":  nil,
 	"internal/model":    {"internal/dirty"},
 	"internal/vault":    nil,
 	"internal/wal":      {"internal/event"},
@@ -54,7 +55,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/rank",
-	"internal/expression",
+	"internal/expression", "internal/lexical",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
