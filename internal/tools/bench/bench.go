@@ -83,6 +83,9 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.disk("before"); err != nil {
 		return err
 	}
+	if err := b.rates(ctx); err != nil {
+		return err
+	}
 	if b.opts.runs("replay") {
 		if err := b.replays(ctx); err != nil {
 			return err

@@ -7,6 +7,11 @@ type Total struct {
 	Checksum uint64
 }
 
+// Plus is the total of the outputs of both.
+func (t Total) Plus(o Total) Total {
+	return Total{t.Outputs + o.Outputs, t.A + o.A, t.B + o.B, t.Checksum + o.Checksum}
+}
+
 // Add counts one output about a user:
 //
 //	job      id                             a                        b
