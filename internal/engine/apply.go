@@ -28,9 +28,15 @@ func (e *Engine) apply(r *event.Record) error {
 		e.advance()
 		e.count(applied)
 	case event.KindDeadLetter:
-		e.Letters.Add(r)
+		if !e.opts.FeaturesOnly {
+			e.Letters.Add(r)
+		}
 		e.count(deadLettered)
 	case event.KindControl:
+		if e.opts.FeaturesOnly {
+			e.count(applied)
+			return nil
+		}
 		return e.applyControl(r)
 	}
 	return nil
@@ -93,6 +99,9 @@ func (e *Engine) advance() {
 // capture is the vector and the predictions of the item at hand, as things stand before its event moves them.
 func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captured {
 	c := &e.captured
+	if e.opts.FeaturesOnly {
+		return c
+	}
 	c.Shared = feedback.Vector(e.query.Shared())
 	e.watch(r)
 	e.query.Item((*features.Vector)(&c.Own), item)
@@ -105,6 +114,14 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 func (e *Engine) applyServed(r *event.Record) {
 	s := r.Served
 	own, p := e.list.take(len(s.Items), len(e.captured.P))
+	if e.opts.FeaturesOnly {
+		for i := range s.Items {
+			e.Features.EnsureItem(s.Items[i].Item)
+		}
+		e.joiner.Served(r, feedback.Vector{}, own, p)
+		e.count(applied)
+		return
+	}
 	e.query.Begin(s.User, s.Context, s.Time)
 	shared := e.query.Shared()
 	e.watch(r)
@@ -122,6 +139,9 @@ func (e *Engine) applyServed(r *event.Record) {
 
 // Learn implements feedback.Sink: one step of one head.
 func (e *Engine) Learn(s feedback.Step) {
+	if e.opts.FeaturesOnly {
+		return
+	}
 	e.steps++
 	e.at(StepLearn, false)
 	e.Model.Learn(s.Head, &model.Example{
@@ -133,6 +153,9 @@ func (e *Engine) Learn(s feedback.Step) {
 
 // Settle implements feedback.Sink: progressive validation pairs the prediction made at capture with the outcome.
 func (e *Engine) Settle(s feedback.Settled) {
+	if e.opts.FeaturesOnly {
+		return
+	}
 	e.Model.Head(s.Head).Validation().Observe(model.Observation{
 		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed),
 	})

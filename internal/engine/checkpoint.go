@@ -122,8 +122,9 @@ func (e *Engine) begin(waiter chan<- checkpointResult) {
 	}
 	c.checkpoint, c.started, c.set, c.done = e.State.Begin(), e.opts.Clock(), 0, nil
 	c.ctx, c.cancel = context.WithTimeoutCause(context.Background(), e.opts.Timeout, ErrOverdue)
+	d := e.definitions.Load()
 	c.meta = state.Meta{
-		Cursor: e.place.Clone(), Definitions: e.opts.Definitions, Created: event.FromTime(c.started),
+		Cursor: e.place.Clone(), Definitions: d.hash, Root: d.root(), Created: event.FromTime(c.started),
 	}
 	context.AfterFunc(c.ctx, c.checkpoint.Abandon) // a record may be waiting for the disk in a Put; nothing happens to one that has ended
 	c.waiting, e.parked = e.parked, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,6 +56,13 @@ type Options struct {
 	Snapshots *state.Snapshots
 	// Definitions identifies the configured features and heads: a state made under others is refused.
 	Definitions [32]byte
+	// Declared is what Definitions is the hash of, up to state.MaxRootBytes. It is kept with every checkpoint (state.Meta.Root), so that
+	// who finds a state of other definitions knows which. nil: nothing is.
+	Declared []byte
+	// FeaturesOnly leaves everything out that the features do not depend on: nothing is captured, learned or validated, no dead letters
+	// are kept, and control records do nothing. What the features become is the same to the bit. The model then only names the
+	// heads, Letters may be nil, and so may State, with which Run has nowhere to write a checkpoint.
+	FeaturesOnly bool
 
 	Clock      func() time.Time      // for measuring only; time.Now
 	Registerer prometheus.Registerer // nil: counted, not exported
@@ -97,6 +105,7 @@ type Engine struct {
 	room     int64                     // bytes for users and pending impressions; see govern
 	coldSeen map[string][4]int64
 	published
+	definitions atomic.Pointer[declaration] // under which the state is, at this moment
 
 	// Scratch of the writer.
 	query    *features.Query
@@ -135,21 +144,31 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		opts.Feedback.Watch = opts.Observer
 		e.query.Trace(true) // it may ask which feature has made a slot
 	}
+	e.definitions.Store(&declaration{opts.Definitions, opts.Declared})
 	joiner, err := feedback.New(opts.Feedback, e)
 	if err != nil {
 		return nil, err
 	}
 	e.joiner = joiner
 	e.captured.P = make([]float32, len(parts.Model.Heads()))
-	e.sets = append(e.sets, e.tally.set, e.restores.set, e.Clock.Set(), e.Dedup.Set(), e.Letters.Set())
-	e.sets = append(e.sets, e.Features.Sets()...)
-	e.sets = append(e.sets, e.joiner.Sets()...)
-	e.sets = append(e.sets, e.Model.Sets()...)
+	e.sets = e.tables()
 	e.govern() // what is loaded has its share before it comes
 	if err := e.load(); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// tables are the sets of everything that a checkpoint holds.
+func (e *Engine) tables() (sets []*dirty.Set) {
+	sets = append(sets, e.tally.set, e.Clock.Set(), e.Dedup.Set())
+	sets = append(sets, e.Features.Sets()...)
+	sets = append(sets, e.joiner.Sets()...)
+	if !e.opts.FeaturesOnly {
+		sets = append(sets, e.restores.set, e.Letters.Set())
+		sets = append(sets, e.Model.Sets()...)
+	}
+	return sets
 }
 
 // Run applies what the source hands out until the source ends (nil) or ctx does (its error), then writes a last
@@ -236,13 +255,9 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 		if gap < 0 {
 			continue // a source may hand out again what was applied before
 		}
-		e.at(StepApply, false)
-		e.tally.receive(gap)
-		if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err(), e.observerErr()); err != nil {
-			return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
+		if err := e.applyRecord(r, gap); err != nil {
+			return err
 		}
-		e.place = e.place.Set(r.Partition, r.Offset+1)
-		e.at(StepApply, true)
 		e.flushBeside()
 		if i%publishEvery == publishEvery-1 {
 			e.publish()
@@ -250,5 +265,17 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 	}
 	e.publish()
 	e.observe(b, start)
+	return nil
+}
+
+// applyRecord applies a record that comes gap places after the one before it.
+func (e *Engine) applyRecord(r *event.Record, gap int64) error {
+	e.at(StepApply, false)
+	e.tally.receive(gap)
+	if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err(), e.observerErr()); err != nil {
+		return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)
+	}
+	e.place = e.place.Set(r.Partition, r.Offset+1)
+	e.at(StepApply, true)
 	return nil
 }

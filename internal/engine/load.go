@@ -4,11 +4,16 @@ import (
 	"fmt"
 
 	"recsvc/internal/dirty"
+	"recsvc/internal/state"
 )
 
 // load fills the parts from the last whole checkpoint, if there is one.
 func (e *Engine) load() error {
-	meta, ok := e.State.Latest()
+	var meta state.Meta
+	ok := false
+	if e.State != nil {
+		meta, ok = e.State.Latest()
+	}
 	if ok && meta.Definitions != e.opts.Definitions {
 		return ErrDefinitions
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +25,10 @@ func (e *Engine) applyControl(r *event.Record) error {
 		return fmt.Errorf("unknown control record %q: it was written by a newer recsvc", c.Type)
 	}
 	id := c.Text("snapshot")
-	if definitions := c.Text("definitions"); definitions != e.definitions() {
+	if definitions := c.Text("definitions"); definitions != e.definitions.Load().String() {
 		// The weights mean nothing here. To stop would make it impossible to learn anew from this log.
 		e.log.Warn("the log rolls the model back to a snapshot of other definitions: passed over, the weights stay",
-			zap.String("snapshot", id), zap.String("definitions", definitions), zap.String("ours", e.definitions()),
+			zap.String("snapshot", id), zap.String("definitions", definitions), zap.Stringer("ours", e.definitions.Load()),
 			zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset))
 		e.restores.passedOver.Inc()
 	} else if err := e.restore(id, c.Text("sha256")); err != nil {
@@ -44,8 +43,6 @@ func (e *Engine) applyControl(r *event.Record) error {
 	return nil
 }
 
-func (e *Engine) definitions() string { return hex.EncodeToString(e.opts.Definitions[:]) }
-
 // restore replaces the weights. The whole snapshot is checked before the first weight changes.
 func (e *Engine) restore(id, sum string) error {
 	meta, content, err := e.openSnapshot(id)
@@ -56,14 +53,14 @@ func (e *Engine) restore(id, sum string) error {
 	if meta.SHA256 != sum {
 		return fmt.Errorf("%w: its SHA-256 is %s, the log names %s", ErrSnapshot, meta.SHA256, sum)
 	}
-	if err := readSnapshot(content, e.opts.Definitions, e.Model.CheckPage); err != nil {
+	if err := readSnapshot(content, e.Definitions(), e.Model.CheckPage); err != nil {
 		return err
 	}
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	restoring := e.Model.Restore()
-	if err := readSnapshot(content, e.opts.Definitions, restoring.LoadPage); err != nil {
+	if err := readSnapshot(content, e.Definitions(), restoring.LoadPage); err != nil {
 		return err // somebody has changed the file meanwhile: the writer ends, and with it what was loaded
 	}
 	restoring.Finish()
@@ -83,14 +80,19 @@ func (e *Engine) openSnapshot(id string) (state.SnapshotMeta, io.ReadSeekCloser,
 // writing seems to have failed may be in the log all the same.
 func (e *Engine) BeginRestore(id string) (*event.Control, error) {
 	e.restores.hold(id)
-	sum, err := e.checkSnapshot(id)
+	definitions := e.definitions.Load()
+	err := e.settle(definitions)
+	var sum string
+	if err == nil {
+		sum, err = e.checkSnapshot(id)
+	}
 	if err != nil {
 		e.restores.release(id)
 		return nil, err
 	}
 	text := func(s string) event.Value { return event.Value{Kind: event.String, Str: s} }
 	return &event.Control{Type: event.RestoreControl, Attrs: event.Attributes{
-		{Key: "definitions", Value: text(e.definitions())}, {Key: "sha256", Value: text(sum)}, {Key: "snapshot", Value: text(id)},
+		{Key: "definitions", Value: text(definitions.String())}, {Key: "sha256", Value: text(sum)}, {Key: "snapshot", Value: text(id)},
 	}}, nil
 }
 
@@ -100,7 +102,7 @@ func (e *Engine) checkSnapshot(id string) (sum string, err error) {
 		return "", err
 	}
 	defer content.Close()
-	return meta.SHA256, readSnapshot(content, e.opts.Definitions, e.Model.CheckPage)
+	return meta.SHA256, readSnapshot(content, e.Definitions(), e.Model.CheckPage)
 }
 
 // DeleteSnapshot removes a snapshot, unless the log rolls back to it, or is about to: ErrRestored. It knows of the log

@@ -75,25 +75,21 @@ func openRig(t *testing.T, dir string, change ...func(*Options)) *rig {
 
 func tryRig(t *testing.T, dir string, change ...func(*Options)) (*rig, error) {
 	t.Helper()
-	opts := Options{
-		Feedback: feedback.Options{Heads: heads(), ExposureWait: 3 * time.Second, LateMemory: horizon, ServedIsExposure: map[string]bool{"auto": true}},
-		Interval: time.Hour, // tests force their checkpoints
-	}
+	return tryRigOf(t, dir, definitions(), change...)
+}
+
+// tryRigOf is tryRig under the given definitions.
+func tryRigOf(t *testing.T, dir string, defs []features.Definition, change ...func(*Options)) (*rig, error) {
+	t.Helper()
+	opts := rigOptions()
 	r := &rig{t: t, snaps: must(state.NewSnapshots(filepath.Join(dir, "snapshots")))(t)}
 	opts.Snapshots = r.snaps
 	for _, f := range change {
 		f(&opts)
 	}
-	parts := Parts{
-		Features: must(features.New(definitions(), features.Options{}))(t),
-		Model: must(model.New(model.Options{Name: "ctr", Bits: 14, Heads: []model.HeadOptions{
-			{Name: "click", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}}, {Name: "long_dwell", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}},
-		}}))(t),
-		Clock:   must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
-		Dedup:   must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
-		Letters: must(ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50}))(t),
-		State:   must(state.Open(filepath.Join(dir, "state"), state.Options{MemTableBytes: 8 << 20, MinFreeBytes: 1}))(t),
-	}
+	parts := rigParts(t, defs)
+	parts.Letters = must(ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50}))(t)
+	parts.State = must(state.Open(filepath.Join(dir, "state"), state.Options{MemTableBytes: 8 << 20, MinFreeBytes: 1}))(t)
 	r.store = parts.State
 	e, err := Open(parts, opts)
 	if err != nil {
@@ -101,6 +97,26 @@ func tryRig(t *testing.T, dir string, change ...func(*Options)) (*rig, error) {
 	}
 	r.Engine = e
 	return r, nil
+}
+
+func rigOptions() Options {
+	return Options{
+		Feedback: feedback.Options{Heads: heads(), ExposureWait: 3 * time.Second, LateMemory: horizon, ServedIsExposure: map[string]bool{"auto": true}},
+		Interval: time.Hour, // tests force their checkpoints
+	}
+}
+
+// rigParts are the rooms of a rig without a place on disk.
+func rigParts(t *testing.T, defs []features.Definition) Parts {
+	t.Helper()
+	return Parts{
+		Features: must(features.New(defs, features.Options{}))(t),
+		Model: must(model.New(model.Options{Name: "ctr", Bits: 14, Heads: []model.HeadOptions{
+			{Name: "click", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}}, {Name: "long_dwell", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}},
+		}}))(t),
+		Clock: must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
+		Dedup: must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
+	}
 }
 
 func must[T any](v T, err error) func(t *testing.T) T {

@@ -33,13 +33,17 @@ func (e *Engine) WriteSnapshot(ctx context.Context, w io.Writer) (event.Cursor, 
 	if _, err := e.Checkpoint(ctx); err != nil {
 		return nil, err
 	}
+	definitions := e.Definitions()
 	buf := bufio.NewWriterSize(w, 1<<20)
 	buf.WriteString(snapshotMagic + snapshotVersion)
-	buf.Write(e.opts.Definitions[:])
+	buf.Write(definitions[:])
 	meta, err := e.State.Pages([]byte{'w'}, func(key, value []byte) error {
 		writeBlock(buf, key)
 		return writeBlock(buf, value)
 	})
+	if err == nil && meta.Definitions != definitions {
+		err = fmt.Errorf("%w: the definitions of features have changed meanwhile", ErrSnapshot)
+	}
 	buf.WriteByte(0)
 	return meta.Cursor.Clone(), errors.Join(err, buf.Flush())
 }
