@@ -61,8 +61,8 @@ func TestMistakesSayWhereAndWhatToWriteInstead(t *testing.T) {
 		{`min() > 1`, 1, 1, `min needs numbers`},
 		// fields and lists
 		{`item.a in 1..5`, 1, 12, `.. cannot be used`},
-		{`item.room.tag == 1`, 1, 11, `fields have no fields of their own: for one named room.tag write item["room.tag"]`},
-		{`tags[0].x == 1`, 1, 9, `no fields of their own`},
+		{`item.tags[0].x == 1`, 1, 14, `an element has no fields, and its place is written as a number: list[0]`},
+		{`tags[0].x == 1`, 1, 9, `an element has no fields`},
 		{`value[0] == "a"`, 1, 6, `a number has no elements`},
 		{`item[user] == 1`, 1, 5, `must be written out, as in item["name"]`},
 		{`item.a == [1]`, 1, 11, `must hold quoted strings`},

@@ -64,19 +64,18 @@ func (c *compiler[E]) list(n *ast.ArrayNode) operand[E] {
 	return constant[E](event.Value{Kind: event.List, List: list})
 }
 
-// member compiles root.key, root["key"] and list[i].
+// member compiles root.key, root["key"], root.a.b and list[i].
 func (c *compiler[E]) member(n *ast.MemberNode) operand[E] {
 	at, isIndex := literalIndex(n.Property)
-	if root, ok := n.Node.(*ast.IdentifierNode); ok && !isIndex {
-		key, ok := n.Property.(*ast.StringNode)
-		if !ok {
-			c.fail(n, `a field's name must be written out, as in %s["name"], an element's place as a number`, root.Value)
-			return missing[E]()
-		}
-		return c.field(root, root.Value, key.Value)
+	if root, key, ok := path(n); ok {
+		return c.field(root, root.Value, key)
 	}
 	if !isIndex {
-		c.fail(n, "fields have no fields of their own%s", insteadOfMember(n))
+		if root, ok := n.Node.(*ast.IdentifierNode); ok {
+			c.fail(n, `a field's name must be written out, as in %s["name"], an element's place as a number`, root.Value)
+		} else {
+			c.fail(n, "an element has no fields, and its place is written as a number: list[0]")
+		}
 		return missing[E]()
 	}
 	list := c.operand(n.Node)
@@ -89,19 +88,21 @@ func (c *compiler[E]) member(n *ast.MemberNode) operand[E] {
 	}
 }
 
-// insteadOfMember suggests the field whose name has a dot for root.a.b.
-func insteadOfMember(n *ast.MemberNode) string {
+// path reads root.key, root["key"] and root.a.b, which is the field of the flat record whose name is a.b.
+func path(n *ast.MemberNode) (root *ast.IdentifierNode, key string, ok bool) {
 	last, ok := n.Property.(*ast.StringNode)
-	inner, isMember := n.Node.(*ast.MemberNode)
-	if !ok || !isMember {
-		return ", only list[number]"
+	if !ok {
+		return nil, "", false
 	}
-	root, ok := inner.Node.(*ast.IdentifierNode)
-	first, isName := inner.Property.(*ast.StringNode)
-	if !ok || !isName {
-		return ", only list[number]"
+	switch inner := n.Node.(type) {
+	case *ast.IdentifierNode:
+		return inner, last.Value, true
+	case *ast.MemberNode:
+		if root, key, ok = path(inner); ok {
+			return root, key + "." + last.Value, true
+		}
 	}
-	return ": for one named " + first.Value + "." + last.Value + " write " + root.Value + `["` + first.Value + "." + last.Value + `"]`
+	return nil, "", false
 }
 
 // literalIndex reads 3 or -3.

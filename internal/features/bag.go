@@ -45,6 +45,15 @@ func (b *bags) place() uint64 {
 	return uint64(len(b.blocks))
 }
 
+// used is the number of words in them.
+func (b *bags) used() int {
+	n := 0
+	for _, block := range b.blocks {
+		n += len(block)
+	}
+	return n
+}
+
 // words is the memory that they take.
 func (b *bags) words() int {
 	n := 3 * cap(b.blocks)

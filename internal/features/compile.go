@@ -237,10 +237,11 @@ func (c *compiler) itemAlone(parts []int) bool {
 type layout struct {
 	words  int
 	bagged []int
+	most   int // words that all variable parts together may take
 }
 
-// bagged is the layout of a cell that is one variable part.
-var oneBag = layout{1, []int{0}}
+// oneBag is the layout of a cell that is one variable part of at most so many words.
+func oneBag(most int) layout { return layout{1, []int{0}, most} }
 
 // reserve finds room for a cell in a scope's row, or the same cell made for another feature; fresh says which.
 func (c *compiler) reserve(scope int, ttl time.Duration, l layout, what string) (at place, fresh bool) {
@@ -257,6 +258,7 @@ func (c *compiler) reserve(scope int, ttl time.Duration, l layout, what string) 
 		s.bagged = append(s.bagged, s.words+i)
 	}
 	s.words += l.words
+	s.most += l.words + l.most
 	c.cells[key] = at
 	return at, true
 }
@@ -271,6 +273,10 @@ func (c *compiler) aggregate(d *Definition, f *feature, l layout, what string, e
 		return err
 	}
 	at, fresh := c.reserve(s, d.TTL, l, what)
+	if most := c.p.scopes[s].most; most > maxRowWords {
+		return c.fail("scope", "the features of scope %s may take %d KiB for one key: at most %d KiB are allowed; "+
+			"keep fewer entries or tiles, or coarser sketches", c.p.scopes[s].name, most>>7, maxRowWords>>7)
+	}
 	if fresh {
 		enter(at)
 	}

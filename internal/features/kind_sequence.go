@@ -44,12 +44,13 @@ func compileLastK(c *compiler, d *Definition, f *feature) error {
 	case "pattern":
 		f.category = func(q *Query, f *feature) category { return lastPattern(q, f, bits) }
 	}
-	return c.aggregate(d, f, oneBag, fmt.Sprint("last", on.name, d.N, d.Outcomes), func(at place) {
-		c.on(on, at, oneBag, target, func(s slot, t *touch) {
+	l := oneBag(seq.n * entryWords)
+	return c.aggregate(d, f, l, fmt.Sprint("last", on.name, d.N, d.Outcomes), func(at place) {
+		c.on(on, at, l, target, func(s slot, t *touch) {
 			seq.push(s, entry{time: t.time, item: t.item})
 		})
 		for i, typ := range d.Outcomes {
-			c.on(selection{types: []string{typ}}, at, oneBag, target, func(s slot, t *touch) {
+			c.on(selection{types: []string{typ}}, at, l, target, func(s slot, t *touch) {
 				seq.mark(s, t.item, uint(i))
 			})
 		}

@@ -23,6 +23,7 @@ type scope struct {
 	parts  []int // indices into the program's fields: the parts beside the owner
 	seed   uint64
 	words  int
+	most   int   // words that a row may take with its variable parts
 	bagged []int // places of the row's words that name variable parts
 
 	// cache is the place where items remember the row of a group that depends on the item alone; -1: not such a group.

@@ -159,7 +159,8 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		}
 	}
 	if !s.opts.NoRecall {
-		s.remember(q, e, ref)
+		s.shed(q)
+	s.remember(q, e, ref)
 	}
 	if q.user != nil {
 		s.users.weigh(q.user)

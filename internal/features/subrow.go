@@ -30,10 +30,7 @@ func makeSub(block *[]uint64, variable *bags, key uint64, sc *scope, limit int) 
 	i := len(b)
 	if i >= limit*n {
 		i = oldest(b, n)
-		old := slot{b[i+1 : i+n], variable}
-		for _, word := range sc.bagged {
-			old.drop(word)
-		}
+		dropBags(b[i+1:i+n], variable, sc)
 		clear(b[i : i+n])
 	} else {
 		b = append(b, make([]uint64, n)...)
@@ -41,6 +38,21 @@ func makeSub(block *[]uint64, variable *bags, key uint64, sc *scope, limit int) 
 	b[i] = key
 	*block = b
 	return b[i+1 : i+n : i+n]
+}
+
+// dropBags gives up the variable parts of a row.
+func dropBags(row []uint64, variable *bags, sc *scope) {
+	s := slot{row, variable}
+	for _, word := range sc.bagged {
+		s.drop(word)
+	}
+}
+
+// removeSub takes the sub-row at a place out of its block.
+func removeSub(block []uint64, variable *bags, at int, sc *scope) []uint64 {
+	n := stride(sc.words)
+	dropBags(block[at+1:at+n], variable, sc)
+	return append(block[:at], block[at+n:]...)
 }
 
 // oldest is the place of the sub-row that changed longest ago.
