@@ -13,12 +13,11 @@ type place struct {
 
 // open finds the cell in a row that is about to change at t. One that has outlived its time is emptied.
 func (p place) open(row []uint64, words int, bagged []int, b *bags, t event.Time) slot {
-	s := slot{row[p.offset : p.offset+words], b}
 	if p.ttl == 0 {
-		return s
+		return slot{row[p.offset : p.offset+words], b}
 	}
-	last := event.Time(s.w[0])
-	s.w = s.w[1:]
+	s := slot{row[p.offset+1 : p.offset+1+words], b}
+	last := event.Time(row[p.offset])
 	if last != 0 && t-last > p.ttl {
 		for _, i := range bagged {
 			s.drop(i)
