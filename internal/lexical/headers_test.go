@@ -63,6 +63,9 @@ func TestUserAgentsAreRecognised(t *testing.T) {
 
 func TestMarksOfUserAgentsAreLowerCaseAndReachable(t *testing.T) {
 	for _, list := range [][]marker{browsers, systems, robots} {
+		if len(list) >= nowhere {
+			t.Errorf("%d marks in a list: at most %d can be told apart", len(list), nowhere)
+		}
 		for i, m := range list {
 			if m.text != strings.ToLower(m.text) || m.name == "" {
 				t.Errorf("%q can never be found", m.text)
@@ -144,4 +147,31 @@ func FuzzHeaders(f *testing.F) {
 			t.Fatalf("%q: %+v", header, r)
 		}
 	})
+}
+
+// What the automaton finds must be what looking for each mark by itself finds.
+func TestMarksAreFoundAsANaiveSearchFindsThem(t *testing.T) {
+	first := func(ua string, markers []marker) string {
+		for _, m := range markers {
+			if strings.Contains(ua, m.text) {
+				return m.name
+			}
+		}
+		return ""
+	}
+	var all []string
+	for _, list := range [][]marker{browsers, systems, robots} {
+		for _, m := range list {
+			all = append(all, m.text)
+		}
+	}
+	for i, a := range all {
+		ua := a + all[(i*31+7)%len(all)] + "; " + all[(i*17+3)%len(all)]
+		found := agentMarks().find(strings.ToUpper(ua))
+		for list, markers := range map[int][]marker{inBrowsers: browsers, inSystems: systems, inRobots: robots} {
+			if got, want := found.name(list, markers), first(ua, markers); got != want {
+				t.Errorf("%q: list %d gives %q, want %q", ua, list, got, want)
+			}
+		}
+	}
 }

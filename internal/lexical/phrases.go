@@ -15,10 +15,8 @@ const MaxPhrase = 63
 // letter or digit of a script with spaces, there a word must begin or end too: "link" is not found in "linked", but 链接
 // is found anywhere.
 type Phrases struct {
-	trie *trie
-	fail []int32 // by node: that of the longest proper suffix that is in the trie
-	dict []int32 // by node: the nearest node along fail at which a phrase ends; 0: none
-	info []phrase
+	automaton *automaton
+	info      []phrase
 }
 
 type phrase struct {
@@ -48,8 +46,7 @@ func NewPhrases(phrases []string) (*Phrases, error) {
 		folded[i] = runes
 		p.info = append(p.info, info)
 	}
-	p.trie = newTrie(folded)
-	p.link()
+	p.automaton = newAutomaton(folded)
 	return p, nil
 }
 
@@ -83,36 +80,6 @@ func foldPhrase(text string) ([]rune, phrase) {
 		info.words = info.words || classes[i] != gap
 	}
 	return runes, info
-}
-
-// link finds the failure links, in the order of the nodes: breadth first.
-func (p *Phrases) link() {
-	n := len(p.trie.word)
-	p.fail, p.dict = make([]int32, n), make([]int32, n)
-	for parent := range int32(n) {
-		for node := p.trie.first[parent]; node < p.trie.first[parent+1]; node++ {
-			if parent != 0 {
-				p.fail[node] = p.step(p.fail[parent], p.trie.runes[node])
-			}
-			fail := p.fail[node]
-			if p.dict[node] = fail; p.trie.word[fail] < 0 {
-				p.dict[node] = p.dict[fail]
-			}
-		}
-	}
-}
-
-// step returns the node of the longest suffix of what was read, r included.
-func (p *Phrases) step(node int32, r rune) int32 {
-	for {
-		if to := p.trie.child(node, r); to != 0 {
-			return to
-		}
-		if node == 0 {
-			return 0
-		}
-		node = p.fail[node]
-	}
 }
 
 // spaced is a reader to whom every stretch of white space is one space.
@@ -153,8 +120,8 @@ type search struct {
 func (s *search) next() (int, bool) {
 	for {
 		for s.found != 0 {
-			i := s.p.trie.word[s.found]
-			s.found = s.p.dict[s.found]
+			i := s.p.automaton.word[s.found]
+			s.found = s.p.automaton.dict[s.found]
 			if i >= 0 && s.bounded(s.p.info[i]) {
 				return int(i), true
 			}
@@ -166,7 +133,7 @@ func (s *search) next() (int, bool) {
 		if !s.more {
 			return 0, false
 		}
-		s.node = s.p.step(s.node, s.ahead)
+		s.node = s.p.automaton.step(s.node, s.ahead)
 		s.found = s.node
 		s.words <<= 1
 		if s.class.inWord() {

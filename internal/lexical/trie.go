@@ -2,15 +2,17 @@ package lexical
 
 import (
 	"slices"
+	"unicode/utf8"
 )
 
 // trie is a set of rune strings, each with the number of its place in the list that it was made of. The nodes are
 // numbered breadth first, so that the children of node i are the nodes from first[i] to first[i+1]−1, sorted by their
 // runes; node 0 is the root. A node takes 12 bytes.
 type trie struct {
-	runes []rune  // that leads to the node
-	first []int32 // by node, and one more
-	word  []int32 // the number of the string that ends here; −1: none does
+	runes []rune               // that leads to the node
+	first []int32              // by node, and one more
+	word  []int32              // the number of the string that ends here; −1: none does
+	ascii [utf8.RuneSelf]int32 // the root's children by rune; 0: none
 }
 
 // newTrie makes a trie of words, none of them empty and no two of them equal.
@@ -44,11 +46,19 @@ func newTrie(words [][]rune) *trie {
 		}
 	}
 	t.first = append(t.first, int32(len(nodes)))
+	for c := t.first[0]; c < t.first[1]; c++ {
+		if t.runes[c] < utf8.RuneSelf {
+			t.ascii[t.runes[c]] = c
+		}
+	}
 	return t
 }
 
 // child returns the node that r leads to from node, or 0 when there is none.
 func (t *trie) child(node int32, r rune) int32 {
+	if node == 0 && uint32(r) < utf8.RuneSelf {
+		return t.ascii[r]
+	}
 	low, high := t.first[node], t.first[node+1]
 	for low < high {
 		mid := (low + high) / 2

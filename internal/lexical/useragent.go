@@ -1,8 +1,8 @@
 package lexical
 
 import (
-	"strings"
-	"unsafe"
+	"math"
+	"sync"
 )
 
 // Agent is what a User-Agent header says about who sent it. The texts are from small closed sets, empty where the header
@@ -63,55 +63,136 @@ var robots = []marker{
 	{"crawler", "other"}, {"spider", "other"}, {"crawling", "other"}, {"bot/", "other"}, {"bot;", "other"}, {"bot)", "other"}, {"bot ", "other"}, {"-bot", "other"}, {"robot", "other"}, {"monitoring", "other"}, {"+http", "other"},
 }
 
-// notRobots are words of devices and browsers in which a robot would be found.
-var notRobots = []string{"cubot"}
-
-// tvs and tablets are marks of devices, beside their systems.
+// Marks of devices, and words of devices in which a robot would be found.
 var (
-	tvs = []string{
+	notRobots = []string{"cubot"}
+	tvs       = []string{
 		"smart-tv", "smarttv", "smart tv", "googletv", "google tv", "android tv", "androidtv", "appletv", "apple tv", "hbbtv", "roku/", "crkey",
 		"aftb", "aftt", "afts", "aftm", "bravia", "netcast", "viera", "mitv", "hisense", "web0s",
 	}
 	tablets = []string{"ipad", "tablet", "kindle", "silk/", "playbook", "nexus 7", "nexus 10", "mediapad", "matepad", "mi pad", "xiaomi pad", "sm-t", "sm-x", "lenovo tb", "lenovo yt"}
+	mobiles = []string{"mobi", "opera mini"}
+	webkits = []string{"applewebkit"}
 )
+
+// The lists in which marks are looked for.
+const (
+	inBrowsers = iota
+	inSystems
+	inRobots
+	inNotRobots
+	inTVs
+	inTablets
+	inMobiles
+	inWebkits
+	lists
+)
+
+// places says where the first mark of each list that was found stands in it.
+type places [lists]uint8
+
+const nowhere = math.MaxUint8
+
+// marks finds all marks of all lists in one walk over a header.
+type marks struct {
+	*automaton
+	at []places // by mark: its place in each list, or nowhere
+}
+
+var agentMarks = sync.OnceValue(func() *marks {
+	m := &marks{}
+	var words [][]rune
+	numbers := make(map[string]int)
+	add := func(list, place int, text string) {
+		i, known := numbers[text]
+		if !known {
+			i = len(words)
+			numbers[text] = i
+			words = append(words, []rune(text))
+			m.at = append(m.at, nothing)
+		}
+		m.at[i][list] = uint8(place)
+	}
+	for list, markers := range [...][]marker{inBrowsers: browsers, inSystems: systems, inRobots: robots} {
+		for place, mark := range markers {
+			add(list, place, mark.text)
+		}
+	}
+	for list, texts := range [...][]string{inNotRobots: notRobots, inTVs: tvs, inTablets: tablets, inMobiles: mobiles, inWebkits: webkits} {
+		for place, text := range texts {
+			add(list, place, text)
+		}
+	}
+	m.automaton = newAutomaton(words)
+	return m
+})
+
+// nothing is what is found in an empty header.
+var nothing = places{nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere}
+
+// find returns where the marks of header stand in their lists.
+func (m *marks) find(header string) places {
+	found := nothing
+	node := int32(0)
+	for i := range min(len(header), maxAgentBytes) {
+		c := header[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		node = m.step(node, rune(c))
+		for at := node; at != 0; at = m.dict[at] {
+			if word := m.word[at]; word >= 0 {
+				for list, place := range m.at[word] {
+					found[list] = min(found[list], place)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// has reports whether any mark of a list was found.
+func (p *places) has(list int) bool { return p[list] != nowhere }
+
+// name returns what the first mark of a list tells, or "".
+func (p *places) name(list int, markers []marker) string {
+	if p[list] == nowhere {
+		return ""
+	}
+	return markers[p[list]].name
+}
 
 // maxAgentBytes is how much of a header is looked at.
 const maxAgentBytes = 1024
 
-// UserAgent parses a User-Agent header by a fixed list of marks. It allocates nothing. Browsers pretend to be each other,
-// so what it returns is what most of them mean; an iPad that asks for desktop pages cannot be told from a Mac.
+// UserAgent parses a User-Agent header by fixed lists of marks. It allocates nothing, but for the first call, which
+// compiles them. Browsers pretend to be each other, so what it returns is what most of them mean; an iPad that asks for
+// desktop pages cannot be told from a Mac.
 func UserAgent(header string) Agent {
-	var buf [maxAgentBytes]byte
-	n := copy(buf[:], header)
-	for i, c := range buf[:n] {
-		if 'A' <= c && c <= 'Z' {
-			buf[i] = c + 'a' - 'A'
-		}
-	}
-	ua := unsafe.String(&buf[0], n) // nobody keeps it
-	a := Agent{Browser: find(ua, browsers), OS: find(ua, systems), Bot: find(ua, robots)}
-	if a.Bot == "other" && contains(ua, notRobots) {
+	found := agentMarks().find(header)
+	a := Agent{Browser: found.name(inBrowsers, browsers), OS: found.name(inSystems, systems), Bot: found.name(inRobots, robots)}
+	if a.Bot == "other" && found.has(inNotRobots) {
 		a.Bot = ""
 	}
-	if a.Bot == "" && (a.OS == "ipados" || a.OS == "ios") && a.Browser == "" && strings.Contains(ua, "applewebkit") {
+	if a.Browser == "" && (a.OS == "ipados" || a.OS == "ios") && found.has(inWebkits) {
 		a.Browser = "webview"
 	}
-	a.Device = device(ua, a)
+	a.Device = device(&found, a)
 	return a
 }
 
 // device tells what sort of device sent the header.
-func device(ua string, a Agent) string {
+func device(found *places, a Agent) string {
 	switch {
 	case a.Bot != "":
 		return "bot"
-	case contains(ua, tvs), a.OS == "tvos", a.OS == "tizen" && !strings.Contains(ua, "mobile"), a.OS == "webos" && !strings.Contains(ua, "mobile"):
+	case found.has(inTVs), a.OS == "tvos", (a.OS == "tizen" || a.OS == "webos") && !found.has(inMobiles):
 		return "tv"
-	case contains(ua, tablets):
+	case found.has(inTablets):
 		return "tablet"
-	case strings.Contains(ua, "mobi"), a.OS == "ios", a.OS == "windows phone", a.OS == "kaios", strings.Contains(ua, "opera mini"):
+	case found.has(inMobiles), a.OS == "ios", a.OS == "windows phone", a.OS == "kaios":
 		return "mobile"
-	case a.OS == "android" && strings.Contains(ua, "applewebkit"): // browsers of tablets leave out "Mobile"
+	case a.OS == "android" && found.has(inWebkits): // browsers of tablets leave out "Mobile"
 		return "tablet"
 	case a.OS == "android", a.OS == "harmonyos":
 		return "mobile"
@@ -119,24 +200,4 @@ func device(ua string, a Agent) string {
 		return "desktop"
 	}
 	return "other"
-}
-
-// find returns the name of the first marker that is in ua, or "".
-func find(ua string, markers []marker) string {
-	for i := range markers {
-		if strings.Contains(ua, markers[i].text) {
-			return markers[i].name
-		}
-	}
-	return ""
-}
-
-// contains reports whether any of words is in ua.
-func contains(ua string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(ua, w) {
-			return true
-		}
-	}
-	return false
 }
