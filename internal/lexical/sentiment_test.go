@@ -89,6 +89,11 @@ func TestSentimentHasTheSignThatAReaderWouldGiveIt(t *testing.T) {
 		"太\u200b好了": positive, // a zero-width space within
 		"别人家的链接":    neutral,
 		"智商税，千万别买":  negative,
+		"没想到这么好":    positive,
+		"没想到这么差":    negative,
+		"不怎么样":      negative,
+		"这个怎么样":     neutral,
+		"别错过这个好物":   positive,
 		"没毛病，老铁":    positive,
 		"再也不买了，客服态度差，气死了": negative,
 		// English
@@ -110,6 +115,9 @@ func TestSentimentHasTheSignThatAReaderWouldGiveIt(t *testing.T) {
 		"no problem, thanks":                    positive,
 		"not what I wanted, the sound is great": positive,
 		"goodness me, badly-lit badge":          negative,
+		"couldn't be better":                    positive,
+		"nothing wrong with it":                 positive,
+		"don't buy":                             negative,
 		"ＧＯＯＤ":                                  positive,
 		// emoji
 		"😍":    positive,
