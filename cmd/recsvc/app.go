@@ -50,6 +50,7 @@ type app struct {
 	scrub     *scrubber
 	disk      *disk
 	weights   weightCount
+	observe   observe
 
 	closers []closer // in the order of opening
 }
@@ -64,9 +65,15 @@ func (a *app) onClose(part string, close func() error) {
 	a.closers = append(a.closers, closer{part, close})
 }
 
+// observe makes what looks on while an engine with the given features works.
+type observe func(*features.Store) (engine.Observer, error)
+
 // openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
-func openApp(c *config.Config, log *zap.Logger) (*app, error) {
-	a := &app{config: c, log: log, registry: prometheus.NewRegistry()}
+func openApp(c *config.Config, log *zap.Logger) (*app, error) { return openObserved(c, log, nil) }
+
+// openObserved is openApp for an engine that is looked at; nil: it is not.
+func openObserved(c *config.Config, log *zap.Logger, observe observe) (*app, error) {
+	a := &app{config: c, log: log, registry: prometheus.NewRegistry(), observe: observe}
 	a.scrub = &scrubber{app: a}
 	limitMemory(memoryBudget(c))
 	if err := a.open(); err != nil {
@@ -180,7 +187,13 @@ func (a *app) tryEngine() (err error) {
 	if err != nil {
 		return err
 	}
-	if a.engine, err = engine.Open(parts, a.engineOptions()); err != nil {
+	opts := a.engineOptions()
+	if a.observe != nil {
+		if opts.Observer, err = a.observe(parts.Features); err != nil {
+			return err
+		}
+	}
+	if a.engine, err = engine.Open(parts, opts); err != nil {
 		return err
 	}
 	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters

@@ -125,7 +125,12 @@ type closing struct {
 
 // Run implements ingest.Source.
 func (c *closing) Run(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
-	err := relay(ctx, c.source, from, func(b *ingest.Batch) error {
+	return sourceFunc(c.pass).then(sourceFunc(c.end)).Run(ctx, from, out)
+}
+
+// pass hands on the source.
+func (c *closing) pass(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
+	return relay(ctx, c.source, from, func(b *ingest.Batch) error {
 		for i := range b.Records {
 			if e := b.Records[i].Event; e != nil {
 				c.newest = max(c.newest, e.Time)
@@ -135,9 +140,10 @@ func (c *closing) Run(ctx context.Context, from event.Cursor, out chan<- *ingest
 		}
 		return hand(ctx, out, b)
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// end hands out the tick.
+func (c *closing) end(ctx context.Context, _ event.Cursor, out chan<- *ingest.Batch) error {
 	at := c.newest.Add(c.after + time.Second)
 	c.catalogue++
 	return hand(ctx, out, &ingest.Batch{Records: []event.Record{{Kind: event.KindTick, Received: at, Tick: &event.Tick{Time: at}}}})

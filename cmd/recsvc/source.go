@@ -70,15 +70,30 @@ func (f sourceFunc) then(next ingest.Source) ingest.Source {
 // backlog hands out what the embedded log holds at this moment beyond the state, and ends.
 func (a *app) backlog() sourceFunc {
 	return func(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
-		end := a.wal.Next()
+		return a.upTo(a.wal.Next(), nil)(ctx, from, out)
+	}
+}
+
+// upTo hands out what the embedded log holds beyond the state and before a record, which it must reach, and ends. It says after
+// each batch how far it is; nil: nobody asks.
+func (a *app) upTo(end int64, progress func(done, total int64)) sourceFunc {
+	return func(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
 		if from.Offset(0) >= end {
 			return nil
 		}
 		return relay(ctx, a.source, from, func(b *ingest.Batch) error {
+			over := b.Records[len(b.Records)-1].Offset + 1 - end
+			if over > 0 {
+				b.Records = b.Records[:int64(len(b.Records))-over]
+			}
+			last := b.Records[len(b.Records)-1].Offset
 			if err := hand(ctx, out, b); err != nil {
 				return err
 			}
-			if last := b.Records[len(b.Records)-1]; last.Offset+1 >= end {
+			if progress != nil {
+				progress(last+1, end)
+			}
+			if over >= 0 {
 				return errEnough
 			}
 			return nil
