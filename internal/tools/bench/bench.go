@@ -91,6 +91,11 @@ func (b *bench) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.opts.runs("groups") {
+		if err := b.groups(ctx); err != nil {
+			return err
+		}
+	}
 	for _, part := range []func(context.Context) error{b.live, b.crowded, b.memory, b.kafka} {
 		if err := part(ctx); err != nil {
 			return err
