@@ -182,9 +182,9 @@ func hashNumber(x float64) uint64 {
 	return max(xxh3.Hash(appendNumber(buf[:0], x)), 1)
 }
 
-// appendNumber writes the shortest decimal form.
+// appendNumber writes the shortest decimal form, as records and lists in them write it: whole numbers below 2^53 in plain digits.
 func appendNumber(dst []byte, x float64) []byte {
-	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+	if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
 		return strconv.AppendInt(dst, int64(x), 10)
 	}
 	return strconv.AppendFloat(dst, x, 'g', -1, 64)
