@@ -129,7 +129,7 @@ func TestRingAgreesWithFlink(t *testing.T) {
 }
 
 func TestSequenceKeepsTheLastEntriesByEventTimeWithTheirOutcomes(t *testing.T) {
-	q := sequence{3}
+	q := sequence{n: 3}
 	s := slot{make([]uint64, 1), new(bags)}
 	for _, i := range []ItemRef{0, 1, 3, 4, 2} { // 2 comes late
 		q.push(s, entry{time: event.Time(i + 1), item: i})
@@ -141,12 +141,12 @@ func TestSequenceKeepsTheLastEntriesByEventTimeWithTheirOutcomes(t *testing.T) {
 		ref     ItemRef
 		outcome uint32
 	}{{4, 0}, {3, 2}, {2, 0}} {
-		e, ok := entryOf(s.bag(0), i)
-		if !ok || e.item != want.ref || e.outcome != want.outcome || e.time != event.Time(want.ref+1) {
+		e := q.read(s, 9).at(i)
+		if e.item != want.ref || e.outcome != want.outcome || e.time != event.Time(want.ref+1) {
 			t.Errorf("entry %d: %+v, want item %d outcome %b", i, e, want.ref, want.outcome)
 		}
 	}
-	if e, ok := entryOf(s.bag(0), 3); ok {
-		t.Errorf("a fourth entry: %+v", e)
+	if n := q.read(s, 9).n; n != 3 {
+		t.Errorf("%d entries, want 3", n)
 	}
 }

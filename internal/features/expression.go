@@ -135,6 +135,9 @@ func (x *eventExpr) holds(t *touch) bool { return x.x.True(&t.q.state, t) }
 // number is the formula's value; ok is false when it has none.
 func (x *eventExpr) number(t *touch) (float64, bool) { return x.x.Number(&t.q.state, t) }
 
+// isNumber reports whether the formula has numbers for values, as far as that can be told when it is compiled.
+func (x *eventExpr) isNumber() bool { return x.x.Kind() == event.Number }
+
 // readsContext reports whether the formula, which may be nil, reads the context.
 func (x *eventExpr) readsContext() bool {
 	return x != nil && slices.ContainsFunc(x.x.Fields(), func(name string) bool { return strings.HasPrefix(name, "context.") })

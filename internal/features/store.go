@@ -160,7 +160,7 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 	}
 	if !s.opts.NoRecall {
 		s.shed(q)
-	s.remember(q, e, ref)
+		s.remember(q, e, ref)
 	}
 	if q.user != nil {
 		s.users.weigh(q.user)

@@ -48,7 +48,7 @@ type twinKind struct {
 	recount func(*twinRead) twinValue
 
 	// reads says which events of "on" change anything, which matters to a time to live: those with a "value" (as the definition names
-	// it), those with an "item", or all ("").
+	// it), those with an "item", those with a value that is the item unless named ("entry"), or all ("").
 	reads string
 }
 
@@ -406,6 +406,8 @@ func (f *twinFeature) touches(e *twinEvent) bool {
 		return e.value(f.def.Value).Kind != event.Null
 	case "item":
 		return e.Item != ""
+	case "entry":
+		return e.Item != "" && f.def.Value == "" || f.def.Value != "" && e.value(f.def.Value).Kind != event.Null
 	}
 	return true
 }
