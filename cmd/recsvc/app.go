@@ -52,6 +52,10 @@ type app struct {
 	weights   weightCount
 	observe   observe
 
+	live     bool      // see openLive
+	declared declared  // what the state is opened under
+	backfill *backfill // nil: that is what is configured
+
 	closers []closer // in the order of opening
 }
 
@@ -69,11 +73,20 @@ func (a *app) onClose(part string, close func() error) {
 type observe func(*features.Store) (engine.Observer, error)
 
 // openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
-func openApp(c *config.Config, log *zap.Logger) (*app, error) { return openObserved(c, log, nil) }
+func openApp(c *config.Config, log *zap.Logger) (*app, error) { return openAs(&app{}, c, log) }
 
 // openObserved is openApp for an engine that is looked at; nil: it is not.
 func openObserved(c *config.Config, log *zap.Logger, observe observe) (*app, error) {
-	a := &app{config: c, log: log, registry: prometheus.NewRegistry(), observe: observe}
+	return openAs(&app{observe: observe}, c, log)
+}
+
+// openLive is openApp for a server that back-fills features that have changed, beside those of before.
+func openLive(c *config.Config, log *zap.Logger) (*app, error) {
+	return openAs(&app{live: true}, c, log)
+}
+
+func openAs(a *app, c *config.Config, log *zap.Logger) (*app, error) {
+	a.config, a.log, a.registry = c, log, prometheus.NewRegistry()
 	a.scrub = &scrubber{app: a}
 	limitMemory(memoryBudget(c))
 	if err := a.open(); err != nil {
@@ -187,6 +200,15 @@ func (a *app) tryEngine() (err error) {
 	if err != nil {
 		return err
 	}
+	if a.declared, a.backfill = declare(c), nil; a.live {
+		a.backfill = a.beside()
+	}
+	if a.backfill != nil {
+		if parts.Features, err = a.backfill.from.newStore(a.state); err != nil {
+			return err
+		}
+		a.declared = a.backfill.from
+	}
 	opts := a.engineOptions()
 	if a.observe != nil {
 		if opts.Observer, err = a.observe(parts.Features); err != nil {
@@ -225,12 +247,12 @@ func (a *app) engineOptions() engine.Options {
 	opts := engine.Options{
 		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
 		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
-		Snapshots: a.snapshots, Definitions: definitionsHash(c), Logger: a.log, Registerer: a.learning,
+		Snapshots: a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
 	}
 	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs
 	if a.wal != nil {
 		opts.Start = event.Cursor{{Offset: a.wal.First()}}
-		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(c.Offset(0)) }
+		opts.Trim = func(c event.Cursor) error { return a.wal.TrimBefore(min(c.Offset(0), a.backfill.needs())) }
 	}
 	return opts
 }

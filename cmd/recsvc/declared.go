@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"recsvc/internal/config"
+	"recsvc/internal/dirty"
 	"recsvc/internal/features"
+	"recsvc/internal/state"
 )
 
 // declared is what a state depends on beside the log. Its JSON is kept with the state; the hash of that is the state's definitions.
@@ -42,5 +46,32 @@ func (d declared) text() []byte {
 	return text
 }
 
-// definitionsHash identifies what the state depends on beside the log.
-func definitionsHash(c *config.Config) [32]byte { return sha256.Sum256(declare(c).text()) }
+// hash identifies what a state depends on beside the log.
+func (d declared) hash() [32]byte { return sha256.Sum256(d.text()) }
+
+// definitionsHash is that of a configuration.
+func definitionsHash(c *config.Config) [32]byte { return declare(c).hash() }
+
+// errUndeclared reports a state that does not say what it was made under, or not in terms that mean the same to this version.
+var errUndeclared = errors.New("the state does not say under which definitions it was made, or in terms of another version of recsvc")
+
+// declaredBy returns what a checkpoint says that it was made under.
+func declaredBy(m state.Meta) (d declared, err error) {
+	if len(m.Root) == 0 || sha256.Sum256(m.Root) != m.Definitions {
+		return d, errUndeclared
+	}
+	if err := json.Unmarshal(m.Root, &d); err != nil || !d.Features.Usable() || d.hash() != m.Definitions {
+		return d, errUndeclared
+	}
+	return d, nil
+}
+
+// sameLearning reports whether the two differ in their features alone.
+func (d declared) sameLearning(other declared) bool { return bytes.Equal(d.Learning, other.Learning) }
+
+// newStore makes an empty store for the features. Users that memory has no room for are read from cold; nil: all are in memory.
+func (d declared) newStore(cold dirty.Reader) (*features.Store, error) {
+	opts := d.Features.Options
+	opts.Cold = cold
+	return features.New(d.Features.Definitions, opts)
+}

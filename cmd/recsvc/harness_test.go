@@ -43,7 +43,7 @@ features:
   - {name: user_category_ctr, kind: rate, scope: [user, "item.categories[0]"], of: click, over: exposure, prior: {strength: 4}, as: log_odds}
   - {name: item_ctr_1h, kind: rate, scope: item, of: click, over: exposure, half_life: 1h, prior: {strength: 10}, as: log_odds}
   - {name: user_clicks_5m, kind: count, scope: user, on: click, window: 5m, slide: 30s, as: log}
-  - {name: user_last, kind: last, scope: user, on: exposure, outcomes: [click], n: 4, as: outcomes}
+  - {name: user_last, kind: last_k, scope: user, on: exposure, outcomes: [click], n: 4, as: outcomes}
 rank:
   scenes:
     default: {epsilon: 0, budget: 20s}
@@ -318,13 +318,19 @@ func digestOf(t *testing.T, text, data string) string {
 // relearned is the digest that the log of a data directory leads to, learned from the beginning in one go.
 func relearned(t *testing.T, text, data string) string {
 	t.Helper()
+	return anew(t, text, data, func(a *app) error { return a.engine.Run(t.Context(), a.backlog()) })
+}
+
+// anew is inDirectory with a copy of a data directory that lacks its state.
+func anew(t *testing.T, text, data string, fn func(a *app) error) (digest string) {
+	t.Helper()
 	copyDir := t.TempDir()
 	for _, part := range []string{"log", "snapshots"} {
 		if err := os.CopyFS(filepath.Join(copyDir, part), os.DirFS(filepath.Join(data, part))); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
 	}
-	return inDirectory(t, text, copyDir, func(a *app) error { return a.engine.Run(t.Context(), a.backlog()) })
+	return inDirectory(t, text, copyDir, fn)
 }
 
 func inDirectory(t *testing.T, text, data string, fn func(a *app) error) (digest string) {

@@ -59,7 +59,7 @@ func TestARestartGoesOnWhereTheServerStopped(t *testing.T) {
 	}
 }
 
-func TestOtherFeaturesAreLearnedAnewFromTheLog(t *testing.T) {
+func TestOtherHeadsAreLearnedAnewFromTheLog(t *testing.T) {
 	data := t.TempDir()
 	s := startServer(t, smallConfig, data)
 	s.write("/v1/items", catalogue(5))
@@ -67,7 +67,7 @@ func TestOtherFeaturesAreLearnedAnewFromTheLog(t *testing.T) {
 	counts, n := s.status().Counts, s.status().head("click")
 	s.stop()
 
-	changed := strings.Replace(smallConfig, "window: 5m, slide: 30s", "window: 10m, slide: 1m", 1)
+	changed := strings.Replace(smallConfig, "alpha: 0.3", "alpha: 0.2", 1)
 	s = startServer(t, changed, data)
 	s.after(s.events(fields{"type": "view", "user": "u1", "item": "a1"}))
 	after := s.status()

@@ -76,7 +76,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	if err := api.CheckListen(c.Listen, len(keys)); err != nil {
 		return nil, err
 	}
-	a, err := openApp(c, log)
+	a, err := openLive(c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,9 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 			err = joinClose(err, a)
 		}
 	}()
+	if err := a.backfill.register(a.registry); err != nil {
+		return nil, err
+	}
 	head := a.model.Head(scoreHead(c))
 	s.ranker, err = rank.New(rank.FromFeatures(a.features), &scorer{a.model, head, a.engine}, rank.Options{
 		Scenes: scenes(c), Seed: uint64(c.Seed), Registerer: a.registry,
@@ -95,7 +98,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	rooms := api.Rooms{
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
-		Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
+		Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
 	intake, err := a.newIntake()
 	if err != nil {
@@ -168,6 +171,7 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 		return err
 	})
 	g.Go(func() error { return s.scrub.run(ctx) })
+	g.Go(func() error { return s.backfill.run(ctx) })
 	g.Go(func() error { return s.copier.Run(ctx) })
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {

@@ -20,6 +20,7 @@ func (e *engineRoom) Status() api.Status {
 			DeadLettered: int64(s.DeadLettered),
 		},
 	}
+	out.Backfill = e.backfill.status()
 	if s.Watermark != 0 {
 		out.Watermark = &s.Watermark
 	}

@@ -28,6 +28,17 @@ func (s *Status) complete() {
 	}
 }
 
+func (a *API) getFeatures(w *response, _ *http.Request) error {
+	if a.rooms.Features == nil {
+		return fmt.Errorf("features: %w", ErrUnavailable)
+	}
+	list := FeatureList{Features: append([]FeatureVersion{}, a.rooms.Features.Features()...)}
+	for i := range list.Features {
+		list.Features[i].Scope = append([]string{}, list.Features[i].Scope...)
+	}
+	return w.json(http.StatusOK, list)
+}
+
 func (a *API) postCheckpoint(w *response, r *http.Request) error {
 	a.audit(w, r)
 	done, err := a.rooms.Engine.Checkpoint(r.Context())

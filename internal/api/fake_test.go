@@ -50,7 +50,7 @@ func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
 	w := &world{t: t, reg: prometheus.NewRegistry(), snapshots: map[string]Snapshot{}}
 	rooms := Rooms{
 		Log: w, Intake: newIntake(t), Gate: w, Ranker: w, Reader: fakeReader{}, Engine: fakeEngine{w},
-		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Backup: w, Metrics: w.reg,
+		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Backup: w, Features: w, Metrics: w.reg,
 	}
 	opts := Options{Clock: func() time.Time { return now }, Registerer: w.reg, Version: "test", Log: zaptest.NewLogger(t)}
 	for _, c := range change {
@@ -370,3 +370,11 @@ var (
 	_ DeadLetters = (*ingest.LetterOffice)(nil)
 	_ Log         = ingest.Log(nil)
 )
+
+// Features implements Features.
+func (w *world) Features() []FeatureVersion {
+	return []FeatureVersion{
+		{Name: "clicks_1h", Kind: "count", Scope: []string{"user"}, Version: "0123456789ab", State: "live", Progress: 1},
+		{Name: "clicks", Kind: "count", Version: "ba9876543210", State: "backfilling", Progress: 0.25},
+	}
+}

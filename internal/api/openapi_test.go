@@ -89,6 +89,7 @@ func TestAnswersObeyTheirSchemas(t *testing.T) {
 		{"GET", "/v1/trending", "", 200, Items{}},
 		{"GET", "/v1/users/u1", "", 200, UserView{}},
 		{"GET", "/admin/v1/status", "", 200, Status{}},
+		{"GET", "/admin/v1/features", "", 200, FeatureList{}},
 		{"POST", "/admin/v1/checkpoint", "", 200, CheckpointStatus{}},
 		{"POST", "/admin/v1/snapshots", "{}", 201, Snapshot{}},
 		{"GET", "/admin/v1/snapshots", "", 200, SnapshotList{}},

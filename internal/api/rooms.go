@@ -39,6 +39,7 @@ type Rooms struct {
 	Snapshots   Snapshots
 	DeadLetters DeadLetters
 	Backup      Backup
+	Features    Features
 	Metrics     prometheus.Gatherer
 }
 
@@ -93,6 +94,11 @@ type Engine interface {
 	Status() Status
 	// Checkpoint forces one and returns when it is durable.
 	Checkpoint(ctx context.Context) (CheckpointStatus, error)
+}
+
+// Features lists the definitions of features that have a state, live ones first.
+type Features interface {
+	Features() []FeatureVersion
 }
 
 // Snapshots keeps copies of the models. An id that names none, or is no id, is ErrNotFound or ErrBadRequest.

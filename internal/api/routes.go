@@ -78,6 +78,10 @@ func (a *API) routes() []route {
 		},
 		{method: "GET", path: "/admin/v1/status", summary: "How the server is doing", handle: a.getStatus, answers: map[int]any{200: Status{}}},
 		{
+			method: "GET", path: "/admin/v1/features", summary: "The definitions of features, with their versions", handle: a.getFeatures,
+			answers: map[int]any{200: FeatureList{}},
+		},
+		{
 			method: "POST", path: "/admin/v1/checkpoint", summary: "Force a checkpoint", handle: a.postCheckpoint, within: slowAdmin,
 			answers: map[int]any{200: CheckpointStatus{}, 503: Problem{}},
 		},

@@ -34,6 +34,8 @@ func TestReadsHaveTheShapesOfTheContract(t *testing.T) {
 		{"/readyz", `{"status":"ready"}`},
 		{"/admin/v1/snapshots", `{"snapshots":[]}`},
 		{"/admin/v1/dead-letters", `{"dead_letters":[]}`},
+		{"/admin/v1/features", `{"features":[{"name":"clicks_1h","kind":"count","scope":["user"],"version":"0123456789ab","state":"live","progress":1},` +
+			`{"name":"clicks","kind":"count","scope":[],"version":"ba9876543210","state":"backfilling","progress":0.25}]}`},
 		{"/page/users.json", `{"users":[]}`},
 		{"/admin/v1/status", `{"cursor":"0-1834","watermark":"2026-11-23T12:00:00Z","lag_records":2,"lag_seconds":0.01,` +
 			`"sources":[{"name":"kafka:behaviour","state":"running","next":"0-1834","partitions":[` +
@@ -146,9 +148,10 @@ func TestAdminRoutesAreStrict(t *testing.T) {
 
 func TestRoomsThatAreMissingAre503(t *testing.T) {
 	w := newWorld(t, func(r *Rooms, _ *Options) {
-		r.Snapshots, r.Metrics, r.DeadLetters, r.Gate, r.Backup = nil, nil, nil, nil, nil
+		r.Snapshots, r.Metrics, r.DeadLetters, r.Gate, r.Backup, r.Features = nil, nil, nil, nil, nil, nil
 	})
 	w.want(w.do("GET", "/admin/v1/snapshots", ""), http.StatusServiceUnavailable)
+	w.want(w.do("GET", "/admin/v1/features", ""), http.StatusServiceUnavailable)
 	w.want(w.do("GET", "/metrics", ""), http.StatusServiceUnavailable)
 	w.want(w.do("GET", "/admin/v1/dead-letters", ""), http.StatusOK)
 	w.want(w.do("DELETE", "/admin/v1/dead-letters?all=true", ""), http.StatusServiceUnavailable)

@@ -114,7 +114,31 @@ type Status struct {
 	Disk        DiskStatus       `json:"disk"`
 	Counts      Counts           `json:"counts"`
 	Models      []ModelStatus    `json:"models"`
+	Backfill    *BackfillStatus  `json:"backfill,omitempty" doc:"features that have changed since the start before"`
 	Version     string           `json:"version"`
+}
+
+// BackfillStatus tells of the state of changed features, which is made from the log while those of before serve.
+type BackfillStatus struct {
+	State    string  `json:"state" enum:"running,done,failed" doc:"done: they have taken over"`
+	Records  int64   `json:"records" doc:"of the log that it has been through"`
+	Progress float64 `json:"progress" doc:"share of the log, 0 to 1"`
+	Reason   string  `json:"reason,omitempty" doc:"why it has failed; the features of before go on"`
+}
+
+// FeatureList holds every definition that has a state, in the order of the configuration.
+type FeatureList struct {
+	Features []FeatureVersion `json:"features"`
+}
+
+// FeatureVersion is one definition of a feature.
+type FeatureVersion struct {
+	Name     string   `json:"name"`
+	Kind     string   `json:"kind"`
+	Scope    []string `json:"scope"`
+	Version  string   `json:"version" doc:"hash of what the definition says, 12 hexadecimal digits"`
+	State    string   `json:"state" enum:"live,backfilling,failed" doc:"backfilling: it takes over when it has caught up; failed: it will not"`
+	Progress float64  `json:"progress" doc:"share of the log that its state is made from, 0 to 1"`
 }
 
 // Source is one origin of records.
