@@ -13,19 +13,26 @@ import (
 // ring keeps the tiles of one sliding window, or (tiles 0) one tile for all time.
 //
 //	all time: the tile
-//	window:   head | tile | tile | …     tile i in place i mod tiles; head is the newest tile plus one
+//	window:   head | tile | tile | …     tile i in place i mod kept; head is the newest tile plus one
 //
-// A tile is lanes words, all zero when nothing came in it.
+// A tile is lanes words, all zero when nothing came in it. More tiles are kept than the window has, so that it can be read also as of an
+// instant somewhat before the newest event: for one that comes late, or when the watermark has passed a window's end.
 type ring struct {
-	tiles int64
+	tiles int64 // of the window
+	kept  int64 // tiles and those for reading back
 	slide event.Time
 	lanes int
 }
+
+// readBack is how far before the newest event of its key a window still has all its tiles: as much as events come late, as a rule.
+// No more tiles are kept for it than the window has.
+const readBack = 5 * time.Second
 
 func newRing(lanes int, window, slide time.Duration) ring {
 	r := ring{lanes: lanes}
 	if window > 0 {
 		r.slide, r.tiles = event.Time(slide), int64(window/slide)
+		r.kept = r.tiles + min(r.tiles, int64((readBack+slide-1)/slide))
 	}
 	return r
 }
@@ -34,36 +41,36 @@ func (r ring) words() int {
 	if r.tiles == 0 {
 		return r.lanes
 	}
-	return 1 + r.lanes*int(r.tiles)
+	return 1 + r.lanes*int(r.kept)
 }
 
-// tile returns the words of the tile that holds t, to be changed; nil when t is older than the window: it can never be read again.
+// tile returns the words of the tile that holds t, to be changed; nil when t is older than what is kept.
 func (r ring) tile(w []uint64, t event.Time) []uint64 {
 	if r.tiles == 0 {
 		return w[:r.lanes]
 	}
 	head, tile := int64(w[0])-1, tileOf(t, r.slide)
 	switch {
-	case w[0] == 0 || tile-head >= r.tiles:
-		clear(w[1 : 1+r.lanes*int(r.tiles)])
+	case w[0] == 0 || tile-head >= r.kept:
+		clear(w[1 : 1+r.lanes*int(r.kept)])
 		w[0] = uint64(tile + 1)
 	case tile > head:
 		for i := head + 1; i <= tile; i++ {
 			clear(r.at(w, i))
 		}
 		w[0] = uint64(tile + 1)
-	case tile <= head-r.tiles:
+	case tile <= head-r.kept:
 		return nil
 	}
 	return r.at(w, tile)
 }
 
-// at is the tile of that number, which must lie within span.
+// at is the tile of that number, which must be kept.
 func (r ring) at(w []uint64, tile int64) []uint64 {
 	if r.tiles == 0 {
 		return w[:r.lanes]
 	}
-	i := 1 + int(mod(tile, r.tiles))*r.lanes
+	i := 1 + int(mod(tile, r.kept))*r.lanes
 	return w[i : i+r.lanes]
 }
 
@@ -79,7 +86,7 @@ func (r ring) span(w []uint64, t event.Time) (first, last int64) {
 		return 0, -1
 	}
 	head, now := int64(w[0])-1, tileOf(t, r.slide)
-	return max(now, head) - r.tiles + 1, min(now, head)
+	return max(now-r.tiles, head-r.kept) + 1, min(now, head)
 }
 
 // accumulator sums up to some streams (a rate's numerator and denominator, a mean's sum and count) over one
@@ -103,7 +110,7 @@ func (a accumulator) words() int {
 	return a.ring.words()
 }
 
-// add puts x into a lane at time t. An addition older than the window is dropped: it can never be read again.
+// add puts x into a lane at time t. An addition older than what is kept is dropped.
 func (a accumulator) add(w []uint64, lane int, t event.Time, x float64) {
 	if a.halfLife > 0 {
 		a.addDecayed(w, lane, t, x)
@@ -138,14 +145,32 @@ func (a accumulator) read(w []uint64, t event.Time) (x, y float64) {
 		return a.readDecayed(w, t)
 	}
 	first, last := a.span(w, t)
-	for i := first; i <= last; i++ {
-		tile := a.at(w, i)
+	if first > last {
+		return 0, 0
+	}
+	if a.tiles == 0 {
+		return a.lane(w, 0), a.lane(w, 1)
+	}
+	w = w[1 : 1+a.lanes*int(a.kept)]
+	for i, n := int(mod(first, a.kept))*a.lanes, last-first; n >= 0; n-- {
+		tile := w[i:]
 		x += math.Float64frombits(tile[0])
-		if len(tile) > 1 {
+		if a.lanes > 1 {
 			y += math.Float64frombits(tile[1])
+		}
+		if i += a.lanes; i == len(w) {
+			i = 0
 		}
 	}
 	return x, y
+}
+
+// lane is a number of a tile; 0 where it has no such lane.
+func (a accumulator) lane(tile []uint64, i int) float64 {
+	if i >= a.lanes {
+		return 0
+	}
+	return math.Float64frombits(tile[i])
 }
 
 func (a accumulator) readDecayed(w []uint64, t event.Time) (x, y float64) {

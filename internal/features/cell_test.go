@@ -15,28 +15,26 @@ type addition struct {
 	x float64
 }
 
+// It does so for every instant from a little before the newest event on.
 func TestWindowEqualsARecountOfItsTiles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const slide, tiles = 10 * time.Second, 6
 	a := newAccumulator(1, tiles*slide, slide, 0)
 	w := make([]uint64, a.words())
 	var log []addition
-	now := event.Time(1700000000e9)
-	newest := int64(0)
+	now, head := event.Time(1700000000e9), event.Time(0)
 	for range 20_000 {
 		now += event.Time(rng.IntN(3_000_000_000))
 		at := now - event.Time(rng.IntN(90_000_000_000)) // late ones too, some beyond the window
-		if tile := tileOf(at, event.Time(slide)); tile > newest-tiles {
-			log = append(log, addition{at, 1})
-			newest = max(newest, tile)
-		}
+		head = max(head, at)
+		log = append(log, addition{at, 1})
 		a.add(w, 0, at, 1)
-		read := now + event.Time(rng.IntN(40_000_000_000))
+		read := head - event.Time(readBack) + event.Time(rng.IntN(40_000_000_000))
 		got, _ := a.read(w, read)
 		want := 0.0
 		last := tileOf(read, event.Time(slide))
 		for i := max(0, len(log)-500); i < len(log); i++ {
-			if tile := tileOf(log[i].t, event.Time(slide)); tile > last-tiles && tile <= last && tile > newest-tiles {
+			if tile := tileOf(log[i].t, event.Time(slide)); tile > last-tiles && tile <= last {
 				want += log[i].x
 			}
 		}

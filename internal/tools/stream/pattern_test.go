@@ -1,10 +1,22 @@
 package stream
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
+
+// inOrder returns the first n events in the order of their times.
+func inOrder(n uint64) []Event {
+	events := make([]Event, n)
+	for i := range events {
+		events[i] = At(uint64(i))
+	}
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.TS, b.TS) })
+	return events
+}
 
 // matcher finds three consecutive clicks of a key in the plainest way: it keeps the clicks since the last match, and looks at
 // the last three of them at every click. Clicks come in order of event time.

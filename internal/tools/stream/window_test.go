@@ -1,9 +1,7 @@
 package stream
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 )
@@ -13,25 +11,16 @@ const (
 	window = 6 * slide
 )
 
-// inOrder returns the first n events in the order of their times.
-func inOrder(n uint64) []Event {
-	events := make([]Event, n)
-	for i := range events {
-		events[i] = At(uint64(i))
-	}
-	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.TS, b.TS) })
-	return events
-}
-
-// A window read at the last instant before a boundary of its slide is Flink's sliding window that ends there.
+// A window read at the last instant before a boundary of its slide is Flink's sliding window that ends there. Events come as they
+// come, up to five seconds late; a window is read when everything that belongs in it is there, which the watermark says.
 func TestWindowsReadAtTheirEndAreFlinksSlidingWindows(t *testing.T) {
 	for _, n := range sizes(100_000, 400_000, 2_000_000) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := newRig(t)
-			last := make([]int64, Users) // time of each user's newest event
+			newest := make([]int64, Users)
 			var got Total
 			fire := func(end int64) {
-				for user, ts := range last {
+				for user, ts := range newest {
 					if ts < end-window {
 						continue
 					}
@@ -40,16 +29,16 @@ func TestWindowsReadAtTheirEndAreFlinksSlidingWindows(t *testing.T) {
 					}
 				}
 			}
-			events := inOrder(n)
-			end := (events[0].TS/slide + 1) * slide
-			for _, e := range events {
-				for ; e.TS >= end; end += slide {
+			end, watermark := (Start-Disorder)/slide*slide, int64(0)
+			for i := range n {
+				e := At(i)
+				r.apply(e)
+				newest[e.User] = max(newest[e.User], e.TS)
+				for watermark = max(watermark, e.TS-Disorder); end <= watermark; end += slide {
 					fire(end)
 				}
-				r.apply(e)
-				last[e.User] = e.TS
 			}
-			for stop := end + window; end < stop; end += slide {
+			for stop := end + Disorder + window; end <= stop; end += slide {
 				fire(end)
 			}
 			hold(t, Window, n, got)
