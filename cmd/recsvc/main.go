@@ -46,6 +46,7 @@ func commands() []command {
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-data DIR] [-append] [-json]", "push event files through the whole engine and report what was learned", replay},
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},
+		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},

@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
 		"internal/dirty",
 	},
+	"internal/parity":     {"internal/event", "internal/features", "internal/feedback"},
 	"internal/export":     {"internal/event", "internal/features", "internal/feedback"},
 	"internal/expression": {"internal/event"},
 	"internal/rank":       {"internal/event", "internal/features", "internal/model", "internal/expression"},

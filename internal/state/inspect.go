@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"recsvc/internal/dirty"
 )
 
 // InspectOptions of one inspection.
@@ -256,4 +258,29 @@ func (s *Snapshots) torn() (torn []string, err error) {
 		}
 	}
 	return torn, nil
+}
+
+// Read hands the entries of the last checkpoint of a state that nobody has open to fn, but those of tables that skip names, in the
+// order and on the terms of Store.LoadTables, and says which checkpoint it is. Like Inspect it changes nothing in the directory.
+func Read(dir, scratch string, skip func(prefix byte) bool, fn func(key, value []byte, sum dirty.Sum) error) (meta Meta, err error) {
+	lock, err := shareBase(dir)
+	if err != nil {
+		return meta, fmt.Errorf("read state: %w", err)
+	}
+	if lock != nil {
+		defer func() { err = errors.Join(err, lock.Close()) }()
+	}
+	if _, _, err := layOut(dir, InspectOptions{Scratch: scratch}); err != nil {
+		return meta, fmt.Errorf("read state: %w", err)
+	}
+	s, err := openStill(scratch)
+	if err != nil {
+		return meta, fmt.Errorf("read state: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	meta, ok := s.Latest()
+	if !ok {
+		return meta, fmt.Errorf("read state: %s holds no checkpoint", dir)
+	}
+	return meta, s.LoadTables(skip, fn)
 }

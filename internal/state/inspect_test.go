@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"recsvc/internal/dirty"
 )
 
 // inspect looks at a state, as verify does.
@@ -175,5 +177,44 @@ func TestAnInspectionOfSnapshotsNamesTheDamagedOnesAndChangesNothing(t *testing.
 	}
 	if r, err := InspectSnapshots(filepath.Join(dir, "none")); err != nil || r.Whole != 0 {
 		t.Errorf("a missing directory: %+v, %v", r, err)
+	}
+}
+
+func TestAReadChangesNothingAndSeesTheLastCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	s, w := openStore(t, dir, small()), newWorld()
+	for range 9 {
+		must(t, w.commit(s))
+	}
+	latest, _ := s.Latest()
+	if _, err := Read(dir, t.TempDir(), nil, nil); !errors.Is(err, ErrLocked) {
+		t.Errorf("beside a server: %v", err)
+	}
+	must(t, s.Close())
+	before := everything(t, dir)
+	n := 0
+	meta, err := Read(dir, t.TempDir(), func(p byte) bool { return p == 'a' }, func(key, value []byte, _ dirty.Sum) error {
+		if key[0] == 'a' || w.content[string(key)] != string(value) {
+			return fmt.Errorf("entry %s", key)
+		}
+		n++
+		return nil
+	})
+	want := 0
+	for k := range w.content {
+		if k[0] != 'a' {
+			want++
+		}
+	}
+	if err != nil || n != want || meta.Epoch != latest.Epoch || meta.Digest != latest.Digest {
+		t.Errorf("%d entries of checkpoint %d, want %d of %d: %v", n, meta.Epoch, want, latest.Epoch, err)
+	}
+	if after := everything(t, dir); !maps.Equal(before, after) {
+		t.Errorf("before %v, after %v", before, after)
+	}
+	empty := t.TempDir()
+	must(t, openStore(t, empty, small()).Close())
+	if _, err := Read(empty, t.TempDir(), nil, nil); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+		t.Errorf("an empty state: %v", err)
 	}
 }
