@@ -77,6 +77,7 @@ func (e *Engine) applyEvent(r *event.Record) {
 	}
 	item := e.Features.EnsureItem(ev.Item)
 	e.query.Begin(ev.User, context, ev.Time)
+	e.query.InSession(ev.Session)
 	var captured *feedback.Captured
 	if match.Capture {
 		captured = e.capture(r, item)
@@ -89,11 +90,12 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.count(applied)
 }
 
-// advance lets time pass: label windows close, and ids beyond the horizon are forgotten.
+// advance lets time pass: label windows close, ids beyond the horizon are forgotten, and so is what counts in no window any more.
 func (e *Engine) advance() {
 	w := e.Clock.Watermark()
 	e.joiner.Advance(w)
 	e.Dedup.Advance(w)
+	e.Features.Advance(w)
 }
 
 // capture is the vector and the predictions of the item at hand, as things stand before its event moves them.

@@ -62,6 +62,7 @@ func (c *checkpoint) commit() {
 	}
 	c.vault.mu.Lock()
 	maps.Copy(c.vault.entries, c.puts)
+	maps.DeleteFunc(c.vault.entries, func(_ string, value []byte) bool { return value == nil }) // deletions
 	c.vault.mu.Unlock()
 	for _, set := range c.store.Sets() {
 		set.Stored()

@@ -80,7 +80,7 @@ func (c *compiler) finish() {
 // readsContext reports whether a key or a value of an update comes from the context.
 func (c *compiler) readsContext(scope int, ops []op) bool {
 	for _, part := range c.p.scopes[scope].parts {
-		if c.p.fields[part].source == fromContext {
+		if s := c.p.fields[part].source; s == fromContext || s == fromSession {
 			return true
 		}
 	}
@@ -238,10 +238,13 @@ type layout struct {
 	words  int
 	bagged []int
 	most   int // words that all variable parts together may take
+
+	// lasting says that what the cell holds counts for as long as it is not older than its time to live, whatever window the definition has.
+	lasting bool
 }
 
 // oneBag is the layout of a cell that is one variable part of at most so many words.
-func oneBag(most int) layout { return layout{1, []int{0}, most} }
+func oneBag(most int) layout { return layout{words: 1, bagged: []int{0}, most: most} }
 
 // reserve finds room for a cell in a scope's row, or the same cell made for another feature; fresh says which.
 func (c *compiler) reserve(scope int, ttl time.Duration, l layout, what string) (at place, fresh bool) {
@@ -272,7 +275,8 @@ func (c *compiler) aggregate(d *Definition, f *feature, l layout, what string, e
 	if err != nil {
 		return err
 	}
-	at, fresh := c.reserve(s, d.TTL, l, what)
+	ttl := c.p.scopes[s].live(d, l.lasting)
+	at, fresh := c.reserve(s, ttl, l, what)
 	if most := c.p.scopes[s].most; most > maxRowWords {
 		return c.fail("scope", "the features of scope %s may take %d KiB for one key: at most %d KiB are allowed; "+
 			"keep fewer entries or tiles, or coarser sketches", c.p.scopes[s].name, most>>7, maxRowWords>>7)

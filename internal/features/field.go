@@ -20,6 +20,9 @@ const (
 	fromItem
 	fromContext
 	fromTime
+	fromSession // the event's session, or else context.session
+
+	sources = iota
 )
 
 // field is one attribute that definitions read.

@@ -110,6 +110,7 @@ func (n *Namer) Named(q *Query, dst []NamedValue) []NamedValue {
 func (n *Namer) gather(q *Query) {
 	clear(n.texts)
 	n.add(q.userID)
+	n.add(q.session)
 	if q.user != nil {
 		if attrs, err := event.DecodeAttributes(q.user.attrs); err == nil {
 			n.attributes(attrs)

@@ -24,7 +24,7 @@ const (
 const (
 	userV2  = 2 // id | known u8 | attrs | row | n × sub-rows | n × variable parts | recent | seen; all counted
 	itemV2  = 2 // id | known u8 | attrs | row | n × sub-rows | n × variable parts | counts | heat | positives | neighbours
-	groupV2 = 2 // row | n × variable parts
+	groupV2 = 2 // row, with the instant from which on nothing in it counts | n × variable parts
 	typeV2  = 2 // name
 )
 
@@ -254,11 +254,16 @@ func (t *groupTable) load(key, value []byte, sum dirty.Sum) error {
 		return errShort
 	}
 	d := decoder{b: value}
-	i, k := uint32(len(t.keys)), binary.BigEndian.Uint64(key[1:])
-	t.byKey[k] = i
-	t.keys, t.rows = append(t.keys, k), append(t.rows, d.words(nil))
-	t.bags = append(t.bags, &bags{d.blocks(nil)})
+	i := t.number()
+	row := d.words(nil)
+	t.enter(i, binary.BigEndian.Uint64(key[1:]), row, &bags{d.blocks(nil)})
 	t.set.Loaded(i, sum)
+	if d.err == nil && len(row) == 0 {
+		d.err = errShort
+	}
+	if d.err == nil {
+		t.watch(i)
+	}
 	return d.err
 }
 

@@ -10,7 +10,7 @@ import (
 type program struct {
 	fields     []field
 	slotOf     []int // of fields: place among the values that its source's entity caches
-	counts     [fromTime + 1]int
+	counts     [sources]int
 	scopes     []scope
 	subs       [ownItem + 1]int // tables of sub-rows per owner
 	raw        bool             // users have fields that share their attributes' memory

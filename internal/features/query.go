@@ -35,6 +35,7 @@ type Query struct {
 	item     *Item
 
 	context event.Attributes
+	session string       // of the event; empty: that of the context
 	values  []fieldValue // context and calendar fields, by the program's field index
 	read    []uint64     // of values: the list that each was read for
 	list    uint64       // number of the present list
@@ -86,10 +87,18 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 	}
 	q.prepared = false
 	q.pin()
-	q.context, q.now = context, now
+	q.context, q.session, q.now = context, "", now
 	q.list++
 	q.item, q.fresh = nil, false
 	q.resolve()
+}
+
+// InSession says, after Begin, to which session an event belongs; "": to the one that its context names.
+func (q *Query) InSession(id string) {
+	if id != q.session {
+		q.session, q.fresh = id, false
+		q.list++ // what was read of the context is read again
+	}
 }
 
 // Err says why the user could not be read, since Begin; it then counts as unknown. The writer must not go on.
@@ -266,9 +275,12 @@ func (q *Query) field(i int) *fieldValue {
 // readField reads a field of the context or the calendar, once a list.
 func (q *Query) readField(i int) {
 	q.read[i] = q.list
-	if f := &q.store.program.fields[i]; f.source == fromTime {
+	switch f := &q.store.program.fields[i]; {
+	case f.source == fromTime:
 		q.values[i] = f.calendar(q.now)
-	} else {
+	case f.source == fromSession && q.session != "":
+		q.values[i] = identified(hashString(q.session), missing.num)
+	default:
 		q.values[i] = f.read(q.context)
 	}
 }
@@ -307,7 +319,7 @@ func (q *Query) find(i int) []uint64 {
 		}
 		return findSub(q.item.subs[sc.sub], q.key(sc), sc.words)
 	}
-	if sc.cache >= 0 && q.item != nil && q.item.groups[sc.cache].row != nil {
+	if sc.cache >= 0 && q.item != nil && alive(q.item.groups[sc.cache].row) {
 		q.groups[i] = q.item.groups[sc.cache].number
 		return q.item.groups[sc.cache].row
 	}
@@ -316,7 +328,7 @@ func (q *Query) find(i int) []uint64 {
 		return nil
 	}
 	m := &q.memo[(key^uint64(i))%memoSize]
-	if m.key != key || m.row == nil {
+	if m.key != key || !alive(m.row) {
 		m.key = key
 		m.row, m.number = q.store.groups.find(key)
 	}
@@ -324,7 +336,7 @@ func (q *Query) find(i int) []uint64 {
 	return m.row
 }
 
-// memoSize is how many rows of groups a query remembers. Rows of groups stay where they are for ever.
+// memoSize is how many rows of groups a query remembers. Rows of groups stay where they are until they are removed.
 const memoSize = 256
 
 type memo struct {

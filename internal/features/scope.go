@@ -3,6 +3,8 @@ package features
 import (
 	"fmt"
 	"strings"
+
+	"recsvc/internal/event"
 )
 
 // owner is the entity that a scope's rows live in.
@@ -23,8 +25,10 @@ type scope struct {
 	parts  []int // indices into the program's fields: the parts beside the owner
 	seed   uint64
 	words  int
-	most   int   // words that a row may take with its variable parts
-	bagged []int // places of the row's words that name variable parts
+	life   event.Time // how long what a row holds may count after it has changed; 0: for ever
+	ever   bool       // some of it counts for ever
+	most   int        // words that a row may take with its variable parts
+	bagged []int      // places of the row's words that name variable parts
 
 	// cache is the place where items remember the row of a group that depends on the item alone; -1: not such a group.
 	cache int
@@ -42,11 +46,13 @@ func parseScope(parts []string) (o owner, fields []field, byItem bool, err error
 			user = true
 		case "item":
 			item = true
+		case "session":
+			fields = append(fields, field{source: fromSession, key: "session", index: -1})
 		case "global":
 		default:
 			f, err := parseField(p)
 			if err != nil || f.source == fromTime {
-				return 0, nil, false, fmt.Errorf("%q is not user, item, item.FIELD, user.FIELD or context.FIELD", p)
+				return 0, nil, false, fmt.Errorf("%q is not user, item, session, item.FIELD, user.FIELD or context.FIELD", p)
 			}
 			fields = append(fields, f)
 			byItem = byItem || f.source == fromItem

@@ -137,6 +137,9 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 		s.err = q.loan.err
 		return
 	}
+	if e.Session != "" {
+		q.InSession(e.Session)
+	}
 	s.Lock()
 	defer s.Unlock()
 	// What a capture has found just now need not be looked for again.
@@ -189,13 +192,14 @@ func (s *Store) row(q *Query, i int, t event.Time, found bool) []uint64 {
 		return s.subRow(row, &q.item.subs[sc.sub], &q.item.bags, q, sc, t)
 	}
 	if row == nil {
-		row, q.groups[i] = s.groups.make(q.key(sc), sc.words)
+		row, q.groups[i] = s.groups.make(q.key(sc), sc, t)
 		return row
 	}
 	if sc.cache >= 0 && q.item != nil {
 		q.item.groups[sc.cache] = groupRow{row, q.groups[i]}
 	}
 	s.groups.set.Touch(q.groups[i])
+	s.groups.prolong(row, sc, t)
 	return row
 }
 

@@ -90,6 +90,9 @@ func (r *twinStream) context() (a event.Attributes) {
 	if r.IntN(4) > 0 {
 		a = append(a, event.Attribute{Key: "room", Value: num(float64(r.IntN(3)))})
 	}
+	if r.IntN(3) > 0 { // one for each half hour, so that they come and go
+		a = append(a, event.Attribute{Key: "session", Value: num(float64(r.now / event.Time(30*time.Minute)))})
+	}
 	return a
 }
 

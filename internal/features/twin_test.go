@@ -95,6 +95,10 @@ func (e *twinEvent) value(name string) event.Value {
 	case "user":
 		return text(e.User)
 	case "session":
+		if e.Session == "" {
+			v, _ := e.Context.Get("session")
+			return v
+		}
 		return text(e.Session)
 	}
 	head, key, _ := strings.Cut(name, ".")
@@ -206,6 +210,7 @@ func (w *twin) apply(s *Store, q *Query, e event.Event, capture bool) {
 	s.Apply(q, &e, ref)
 	seen := w.at(e)
 	w.log, w.newest = append(w.log, seen), max(w.newest, e.Time)
+	s.Advance(w.newest)
 	for scope, keys := range w.scopes {
 		if key, ok := seen.key(strings.Split(scope, "\n")); ok {
 			keys[key] = append(keys[key], seen)

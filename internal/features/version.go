@@ -8,7 +8,7 @@ import (
 )
 
 // meaning is raised when equal definitions come to make another state than before.
-const meaning = 4
+const meaning = 5
 
 // Version identifies what a definition says, its name included: the first 12 hexadecimal digits of the SHA-256 of its canonical
 // form. Fields that are zero have no part in it, so that a field that comes to be leaves the versions of others alone.
