@@ -15,13 +15,16 @@ BENCH_ONLY    ?=
 BENCH_REPEATS ?= 3
 BENCH_SECONDS ?= 0
 
-.PHONY: help build test lint arrows race crash fuzz bench microbench run demo kafka-test shared-checks
+.PHONY: help build docs test lint arrows race crash fuzz bench microbench run demo kafka-test shared-checks
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/recsvc
 	$(GO) build -trimpath -o bin/recsvc ./cmd/recsvc
+
+docs: ## what is made from the code: docs/features.md, the schema of the configuration
+	$(GO) run ./internal/tools/docs
 
 test: lint arrows race ## everything that CI runs on the code: lint, import arrows, all tests under the race detector
 
