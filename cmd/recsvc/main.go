@@ -44,9 +44,10 @@ func commands() []command {
 	return []command{
 		{"serve", "[-config FILE] [-listen ADDR] [-data DIR]", "run the server", serve},
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
-		{"replay", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-data DIR] [-append] [-json]", "push event files through the whole engine and report what was learned", replay},
+		{"replay", "-from FILE… [-items FILE] [-users FILE] [-since TIME] [-until TIME] [-config FILE] [-data DIR] [-append] [-json]", "push event files or an archive through the whole engine and report what was learned", replay},
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
+		{"archive", "-data DIR -out DIR [-from TIME] [-to TIME] [-append] [-json]", "write the log as Parquet files that any engine can query", archiveLog},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},

@@ -37,7 +37,8 @@ var rooms = map[string][]string{
 	"internal/vault":    nil,
 	"internal/wal":      {"internal/event"},
 	"internal/state":    {"internal/event", "internal/dirty"},
-	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints"},
+	"internal/archive":  {"internal/event"},
+	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints", "internal/archive"},
 	"internal/features": {"internal/event", "internal/dirty", "internal/expression", "internal/lexical"},
 	"internal/feedback": {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {

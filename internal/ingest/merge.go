@@ -83,13 +83,7 @@ func (f *Files) emit(ctx context.Context, out chan<- *Batch, recs []event.Record
 	if len(recs) == 0 {
 		return nil
 	}
-	for i := range recs {
-		if r := &recs[i]; r.Kind == event.KindDeadLetter {
-			f.opts.Metrics.rejected.WithLabelValues(r.DeadLetter.Reason).Inc()
-		} else {
-			f.opts.Metrics.accept(r)
-		}
-	}
+	f.opts.Metrics.handedOut(recs)
 	f.records += int64(len(recs))
 	if err := send(ctx, out, &Batch{Records: recs}); err != nil {
 		return err

@@ -58,6 +58,18 @@ func (m *Metrics) accept(rec *event.Record) {
 	}
 }
 
+// handedOut counts what a source of history hands out; what a server has written itself does not count.
+func (m *Metrics) handedOut(recs []event.Record) {
+	for i := range recs {
+		switch r := &recs[i]; r.Kind {
+		case event.KindDeadLetter:
+			m.rejected.WithLabelValues(r.DeadLetter.Reason).Inc()
+		case event.KindEvent, event.KindItem, event.KindUser:
+			m.accept(r)
+		}
+	}
+}
+
 // retried counts dead letters by what became of them, and the records that they gave.
 func (m *Metrics) retried(accepted, refused int, recs []event.Record) {
 	m.letters.WithLabelValues("accepted").Add(float64(accepted))
