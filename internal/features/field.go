@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"recsvc/internal/event"
+	"recsvc/internal/lexical"
 )
 
 // source is where a field's value comes from.
@@ -41,6 +42,7 @@ const (
 	formPlain   form = iota // the identity of the text, and its number
 	formInstant             // an RFC 3339 time, or Unix milliseconds: its number is Unix seconds
 	formRaw                 // the value itself, for expressions
+	formVector              // n numbers, in a list or in one text: its weights
 )
 
 // parseField reads "item.tags[0]" and its like.
@@ -97,6 +99,9 @@ func (f field) read(attrs event.Attributes) fieldValue {
 	if f.form == formRaw {
 		return fieldValue{num: math.NaN(), raw: &v}
 	}
+	if f.form == formVector {
+		return f.vector(v)
+	}
 	if v.Kind == event.List {
 		switch {
 		case len(v.List) == 0 || f.index >= len(v.List):
@@ -117,6 +122,21 @@ func (f field) read(attrs event.Attributes) fieldValue {
 		return instant(v)
 	}
 	return scalar(v)
+}
+
+// vector reads a vector of n finite numbers.
+func (f field) vector(v event.Value) fieldValue {
+	x, ok := make([]float32, 0, f.n), false
+	switch v.Kind {
+	case event.String:
+		x, ok = lexical.ParseVector(x, v.Str)
+	case event.List:
+		x, ok = lexical.ParseVectorList(x, v.List)
+	}
+	if !ok || len(x) != f.n {
+		return missing
+	}
+	return fieldValue{category: category{id: 1, weights: x}, num: math.NaN()}
 }
 
 // instant reads an RFC 3339 text, or Unix milliseconds, as Unix seconds.

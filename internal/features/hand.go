@@ -35,7 +35,7 @@ func (t *userTable) weigh(u *user) {
 	}
 	n := int64(8*words + cap(u.attrs) + len(u.id) + int(unsafe.Sizeof(fieldValue{}))*len(u.values))
 	for i := range u.values {
-		n += int64(8 * cap(u.values[i].list))
+		n += int64(8*cap(u.values[i].list) + 4*cap(u.values[i].weights))
 	}
 	t.bytes += n - u.bytes
 	u.bytes = n

@@ -15,6 +15,7 @@ type program struct {
 	subs       [ownItem + 1]int // tables of sub-rows per owner
 	raw        bool             // users have fields that share their attributes' memory
 	caches     int              // group rows that an item remembers
+	keeps      int              // features that keep something for a list
 	feats      []feature
 	updates    map[string][]scopeUpdate // by event type
 	contextual map[string]bool          // event types that update something whose key or value is in the context

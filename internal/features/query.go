@@ -43,6 +43,7 @@ type Query struct {
 	cats    []category   // of the others
 	rows    [][]uint64   // by scope
 	groups  []uint32     // by scope: the number of a group's row
+	keeps   []kept       // what features keep for the list
 	ids     []uint64     // scratch of lists
 	weights []float32    // scratch of their weights
 	state   expression.State
@@ -190,7 +191,7 @@ func (q *Query) emit(dst *Vector, nums, cats []int) {
 			continue
 		}
 		x := float32((q.nums[i] - f.shift) * f.scale)
-		if x == 0 || x != x {
+		if x == 0 || x-x != 0 { // nothing, missing, or beyond float32
 			continue
 		}
 		dst.Slots, dst.Values = append(dst.Slots, f.slot), append(dst.Values, x)
@@ -221,7 +222,7 @@ func (q *Query) emitWeighted(dst *Vector, i int) {
 	f, v := &q.store.program.feats[i], &q.cats[i]
 	for j, id := range v.list {
 		x := float32((float64(v.weights[j]) - f.shift) * f.scale)
-		if x == 0 || x != x {
+		if x == 0 || x-x != 0 { // nothing, missing, or beyond float32
 			continue
 		}
 		dst.Slots, dst.Values = append(dst.Slots, slotFor(f.seed, id)), append(dst.Values, x)

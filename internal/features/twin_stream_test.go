@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,9 +111,28 @@ func (r *twinStream) event() event.Event {
 	return e
 }
 
+// vector draws one of three numbers, as a list or as a text; at times one that is none.
+func (r *twinStream) vector() event.Value {
+	x := make([]string, 4)
+	for i := range x {
+		x[i] = fmt.Sprint(float64(r.IntN(17)-8) / 4)
+	}
+	switch r.IntN(10) {
+	case 0:
+		return list(x...) // too long
+	case 1:
+		return list("1", "Inf", "2")
+	case 2, 3, 4:
+		return text("[" + strings.Join(x[1:], ", ") + "]")
+	}
+	return list(x[1:]...)
+}
+
 func (r *twinStream) upsert(w *twin, s *Store) {
 	if r.IntN(3) == 0 {
-		w.upsertUser(s, &event.User{ID: r.user(), Attrs: event.Attributes{{Key: "age", Value: num(float64(r.IntN(3)))}}})
+		w.upsertUser(s, &event.User{ID: r.user(), Attrs: event.Attributes{
+			{Key: "age", Value: num(float64(r.IntN(3)))}, {Key: "taste", Value: r.vector()},
+		}})
 		return
 	}
 	it := &event.Item{ID: r.item(), Deleted: r.IntN(12) == 0}
@@ -126,6 +146,7 @@ func (r *twinStream) upsert(w *twin, s *Store) {
 			it.Attrs[1].Value = text("cheap")
 		}
 		it.Attrs = append(it.Attrs, event.Attribute{Key: "tags", Value: list([]string{"red", "green", "blue"}[:r.IntN(4)]...)})
+		it.Attrs = slices.Insert(it.Attrs, 1, event.Attribute{Key: "embedding", Value: r.vector()})
 	}
 	w.upsertItem(s, it)
 }

@@ -37,6 +37,7 @@ func twinKinds() []twinKind {
 	return slices.Concat(
 		totalTwins(),
 		sequenceTwins(),
+		interestTwins(),
 		timeTwins(),
 	)
 }
