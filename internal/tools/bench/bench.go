@@ -91,6 +91,11 @@ func (b *bench) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.opts.runs("archive") {
+		if err := b.archives(ctx); err != nil {
+			return err
+		}
+	}
 	if b.opts.runs("groups") {
 		if err := b.groups(ctx); err != nil {
 			return err
