@@ -38,6 +38,7 @@ func twinKinds() []twinKind {
 		totalTwins(),
 		sequenceTwins(),
 		interestTwins(),
+		sessionTwins(),
 		timeTwins(),
 	)
 }
