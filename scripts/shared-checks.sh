@@ -32,5 +32,19 @@ replay() {
 limits=(-head click -auc 0.731 -logloss 0.597)
 replay kuairand -items "$data/kuairand/items.jsonl.gz" -users "$data/kuairand/users.jsonl.gz"
 
+# What was captured before a replay was broken off must be what its log makes of it. By then 20 MB of log are written, the catalogue and some forty thousand events.
+echo "parity of kuairand"
+"$work/recsvc" replay -config configs/kuairand.yaml -items "$data/kuairand/items.jsonl.gz" -users "$data/kuairand/users.jsonl.gz" \
+  -from "$data/kuairand/events.jsonl.gz" -data "$work/broken" 2>/dev/null &
+replaying=$!
+until [ "$(du -sk "$work/broken/log" 2>/dev/null | cut -f1)" -ge 20480 ] 2>/dev/null || ! kill -0 "$replaying" 2>/dev/null; do sleep 0.1; done
+kill "$replaying"
+wait "$replaying" || true
+"$work/recsvc" parity -json -config configs/kuairand.yaml -data "$work/broken" >"$work/parity.json"
+grep -q '"compared": [1-9]' "$work/parity.json" || {
+  echo "shared-checks.sh: nothing was compared" >&2
+  exit 1
+}
+
 limits=(-head click -auc 0.70)
 replay trivago -items "$data/trivago/items.jsonl.gz"

@@ -180,7 +180,8 @@ func recount(stream []occurrence, at int) exported {
 	for _, o := range slices.Backward(clicked) {
 		lately = append(lately, o.item)
 	}
-	row["feature_lately"] = lately[:min(2, len(lately))]
+	lately = lately[:min(2, len(lately))]
+	row["feature_lately"] = slices.Compact(lately) // a category counts once
 	label := func(head string, window time.Duration, positive func(o occurrence) bool) {
 		row["label_"+head], row["time_"+head], row["value_"+head] = false, nil, nil
 		var watermark time.Time
