@@ -12,6 +12,7 @@ import (
 
 // apply takes one record of the log. This is the whole story of a record: what it passes through, and in which order.
 func (e *Engine) apply(r *event.Record) error {
+	e.Features.At(r.Partition, r.Offset)
 	switch r.Kind {
 	case event.KindEvent:
 		e.applyEvent(r)
@@ -90,7 +91,8 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.count(applied)
 }
 
-// advance lets time pass: label windows close, ids beyond the horizon are forgotten, and so is what counts in no window any more.
+// advance lets time pass: label windows close, ids beyond the horizon are forgotten, and so is what counts in no window any more; patterns
+// see what they waited for.
 func (e *Engine) advance() {
 	w := e.Clock.Watermark()
 	e.joiner.Advance(w)

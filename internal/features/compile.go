@@ -27,6 +27,9 @@ func compile(defs []Definition, opts Options) (*program, error) {
 		p: &program{}, fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]place{},
 		byName: map[string]int{}, updates: map[string]map[int][]op{}, opts: opts,
 	}
+	if err := c.patterns(opts.Patterns); err != nil {
+		return nil, err
+	}
 	for i, d := range defs {
 		c.err = &DefinitionError{Index: i, Name: d.Name}
 		if err := c.addWindows(d); err != nil {
@@ -74,6 +77,9 @@ func (c *compiler) finish() {
 				c.p.contextual[typ] = c.p.contextual[typ] || c.readsContext(s, ops)
 			}
 		}
+	}
+	for typ, all := range c.p.deliveries {
+		c.p.contextual[typ] = c.p.readsContext(typ) || slices.ContainsFunc(all, func(d delivery) bool { return d.pattern.context })
 	}
 }
 

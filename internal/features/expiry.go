@@ -84,9 +84,16 @@ func (t *groupTable) first(watermark event.Time) (number uint32, ok bool) {
 // maxRemovals bounds how many rows go at one step of the watermark, so that a leap of time does not hold the writer up.
 const maxRemovals = 64
 
-// Advance says how far event time has come. Rows that belong to no user or item, in which nothing can count any more, are removed, up to
-// 64 at a time: which ones is a function of the calls made. It belongs to the writer, between two records.
+// Advance says how far event time has come, before the record that has moved the watermark is applied. Patterns in event time see what was
+// held back, and waits for what must not come end: one leap does what many steps would. Rows that belong to no user or item, in which
+// nothing can count any more, are removed, up to 64 at a time: which ones is a function of the calls made. It belongs to the writer,
+// between two records.
 func (s *Store) Advance(watermark event.Time) {
+	s.passTime(watermark)
+	s.removeRows(watermark)
+}
+
+func (s *Store) removeRows(watermark event.Time) {
 	t := &s.groups
 	if _, ok := t.first(watermark); !ok {
 		return

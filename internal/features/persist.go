@@ -18,6 +18,7 @@ const (
 	prefixItem  = 't' // + reference, 4 bytes
 	prefixGroup = 'g' // + key, 8 bytes
 	prefixType  = 'y' // + number, 2 bytes
+	prefixMatch = 'p' // + key, 8 bytes
 )
 
 // Version bytes of the values; a number is never reused.
@@ -26,6 +27,7 @@ const (
 	itemV2  = 2 // id | known u8 | attrs | row | n × sub-rows | n × variable parts | counts | heat | positives | neighbours
 	groupV2 = 2 // row, with the instant from which on nothing in it counts | n × variable parts
 	typeV2  = 2 // name
+	matchV2 = 2 // see matcherTable.AppendValue
 )
 
 var errShort = errors.New("value ends too early")
@@ -294,7 +296,7 @@ func (t *typeTable) load(key, value []byte, sum dirty.Sum) error {
 
 // Load takes one entry of a checkpoint; ok is false when the key is not of this package. [Store.LoadDone] ends a load.
 func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
-	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType}), rune(key[0])) {
+	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType, prefixMatch}), rune(key[0])) {
 		return false, nil
 	}
 	if value, err = unversioned(value); err != nil {
@@ -309,6 +311,8 @@ func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
 		err = s.groups.load(key, value, sum)
 	case prefixType:
 		err = s.types.load(key, value, sum)
+	case prefixMatch:
+		err = s.matchers.load(key, value, sum)
 	}
 	if err != nil {
 		err = fmt.Errorf("features: entry %x: %w", key, err)

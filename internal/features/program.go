@@ -19,6 +19,8 @@ type program struct {
 	feats      []feature
 	updates    map[string][]scopeUpdate // by event type
 	contextual map[string]bool          // event types that update something whose key or value is in the context
+	patterns   []*pattern
+	deliveries map[string][]delivery // by event type: the patterns that it concerns
 
 	// Features in the order in which they are computed: inputs first.
 	shared, own []int
@@ -119,6 +121,14 @@ func (p *program) updatesOf(eventType string) []scopeUpdate {
 		return u
 	}
 	return p.updates[AnyType]
+}
+
+// readsContext reports whether events of a type change something whose key or value is in the context.
+func (p *program) readsContext(eventType string) bool {
+	if yes, ok := p.contextual[eventType]; ok {
+		return yes
+	}
+	return p.contextual[AnyType]
 }
 
 // ratio smooths a of b: (a + strength·mean)/(b + strength), at most 1, since a numerator may come without its

@@ -28,11 +28,17 @@ type Options struct {
 	// NoRecall leaves out all that recall and the profile read: counters of items, trending scores, co-visitation, a user's
 	// recent events and what was seen. For a store that serves features only.
 	NoRecall bool
+	// Patterns are looked for in the events that are applied.
+	Patterns []Pattern `json:",omitempty"`
 
 	// Cold reads users who are in the last committed checkpoint and not in memory; nil: all are in memory.
 	Cold dirty.Reader `json:"-"`
 	// UserBytes bounds the memory of users, with Cold; 0: unbounded. See [Store.SetUserBytes].
 	UserBytes int64 `json:"-"`
+
+	// OnMatch is told of every match while its record is applied, by the writer, under the lock; nil: nobody is. It must not keep the
+	// event, nor call the store.
+	OnMatch func(Match) `json:"-"`
 }
 
 // DefaultWeights are the popularity weights of the well-known event types.
@@ -71,19 +77,21 @@ type Store struct {
 	*tables // replaced by Adopt, under the write lock
 
 	upserted finder // of the writer
+	echo     *Query // of the writer, for events that matches make; nil: none was yet
 	err      error
 }
 
 // tables is what a store holds under one list of definitions.
 type tables struct {
-	program *program
-	opts    Options
-	users   userTable
-	items   itemTable
-	groups  groupTable
-	types   typeTable
-	recall  recall
-	version uint64 // changes made; users and rows found under an older one may have moved
+	program  *program
+	opts     Options
+	users    userTable
+	items    itemTable
+	groups   groupTable
+	types    typeTable
+	recall   recall
+	matchers matcherTable
+	version  uint64 // changes made; users and rows found under an older one may have moved
 }
 
 // New compiles the definitions. A wrong one is reported as a *DefinitionError.
@@ -100,18 +108,19 @@ func New(defs []Definition, opts Options) (*Store, error) {
 	s.items.init(p, len(opts.TrendingHalfLives))
 	s.groups.init(p)
 	s.types.init(opts.Weights)
+	s.matchers.init(p)
 	s.recall.init(&s.items, opts)
 	return s, nil
 }
 
 // Sets are the store's tables for a checkpoint.
 func (s *Store) Sets() []*dirty.Set {
-	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set}
+	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set, s.matchers.set}
 }
 
 // ReadsContext reports whether events of a type update something whose key or value is in the context: only then does
 // Apply need it.
-func (s *Store) ReadsContext(eventType string) bool { return s.program.contextual[eventType] }
+func (s *Store) ReadsContext(eventType string) bool { return s.program.readsContext(eventType) }
 
 // EnsureItem returns the item's reference, entering an unknown one: events may name items that the catalogue lacks.
 func (s *Store) EnsureItem(id string) ItemRef {
@@ -145,6 +154,20 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 	// What a capture has found just now need not be looked for again.
 	found := q.fresh && q.seen == s.version && q.item != nil && q.item.Ref == ref && q.user != &q.loan.user
 	s.version++
+	s.move(q, e, ref, found)
+	if !s.opts.NoRecall {
+		s.shed(q)
+		s.remember(q, e, ref)
+	}
+	if q.user != nil {
+		s.users.weigh(q.user)
+	}
+	s.settleDerived()
+	s.users.turn()
+}
+
+// move moves the windows of an event, and the patterns that it concerns. found says that the rows of q are up to date.
+func (s *Store) move(q *Query, e *event.Event, ref ItemRef, found bool) {
 	s.own(&q.finder)
 	q.item = nil
 	if ref != NoItem {
@@ -161,14 +184,7 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 			}
 		}
 	}
-	if !s.opts.NoRecall {
-		s.shed(q)
-		s.remember(q, e, ref)
-	}
-	if q.user != nil {
-		s.users.weigh(q.user)
-	}
-	s.users.turn()
+	s.deliver(q, e)
 }
 
 // row finds or makes the row of a scope; nil when part of its key is missing. found says that q.rows is up to date. The

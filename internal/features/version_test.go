@@ -82,7 +82,7 @@ func fill(t *testing.T, v reflect.Value, what string) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() {
+			if f := v.Type().Field(i); f.IsExported() && !(f.Type.Kind() == reflect.Func && f.Tag.Get("json") == "-") {
 				fill(t, v.Field(i), what+"."+f.Name)
 			}
 		}
