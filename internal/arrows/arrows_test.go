@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"deploy":            nil,
 	"internal/arrows":   nil,
 	"internal/crash":    {all},                                                                       // tests alone
-	"internal/tools":    {"internal/event", "internal/dirty", "internal/state", "internal/features"}, // to measure what is inside
+	"internal/tools":    {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config"}, // to measure what is inside, and to write it down
 	"internal/config":   nil,
 	"internal/event":    nil,
 	"internal/dirty":    nil,
