@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 	"configs":           nil,
 	"deploy":            nil,
 	"internal/arrows":   nil,
-	"internal/crash":    {all},                                                                       // tests alone
+	"internal/crash":    {all},                                                                                          // tests alone
 	"internal/tools":    {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config"}, // to measure what is inside, and to write it down
 	"internal/config":   nil,
 	"internal/event":    nil,
