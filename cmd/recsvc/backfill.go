@@ -55,9 +55,6 @@ func (a *app) beside() *backfill {
 	return &backfill{app: a, from: from, to: to, stage: stageRunning}
 }
 
-// archiveHint says what else there is for a state whose features have changed and whose log is not whole.
-func (a *app) archiveHint() string { return "" }
-
 // run fills until the takeover, the end of ctx or an error, which is logged: the server goes on under the features of before.
 func (b *backfill) run(ctx context.Context) error {
 	if b == nil {

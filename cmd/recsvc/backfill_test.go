@@ -32,8 +32,8 @@ func featuresOf(t *testing.T, text, data string) (digest string) {
 	return digest
 }
 
-// refilled is the digest of the features that the log of a data directory leads to from the beginning.
-func refilled(t *testing.T, text, data string) (digest string) {
+// freshFeatures is the digest of the features that the log of a data directory leads to from the beginning.
+func freshFeatures(t *testing.T, text, data string) (digest string) {
 	t.Helper()
 	anew(t, text, data, func(a *app) error {
 		err := a.engine.Run(t.Context(), a.backlog())
@@ -122,7 +122,7 @@ func TestChangedFeaturesTakeOverUnderTraffic(t *testing.T) {
 		}
 	}
 	s.stop()
-	if got, want := featuresOf(t, otherFeatures, data), refilled(t, otherFeatures, data); got != want {
+	if got, want := featuresOf(t, otherFeatures, data), freshFeatures(t, otherFeatures, data); got != want {
 		t.Errorf("features with digest %s, a fresh replay makes %s", got, want)
 	}
 	s = startServer(t, otherFeatures, data)
@@ -159,7 +159,7 @@ func TestFeaturesThatChangeWhileTheServerIsKilledAreWhatAFreshReplayMakesThem(t 
 	s := startServer(t, configs[1], data)
 	s.await("the takeover", func() bool { return s.metric("recsvc_backfill_done", "") == 1 })
 	s.stop()
-	if got, want := featuresOf(t, configs[1], data), refilled(t, configs[1], data); got != want {
+	if got, want := featuresOf(t, configs[1], data), freshFeatures(t, configs[1], data); got != want {
 		t.Errorf("features with digest %s, a fresh replay makes %s", got, want)
 	}
 }

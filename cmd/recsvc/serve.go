@@ -86,7 +86,10 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 			err = joinClose(err, a)
 		}
 	}()
-	if err := a.backfill.register(a.registry); err != nil {
+	if a.backfill == nil { // what recsvc backfill may have left is of no use any more
+		err = os.RemoveAll(a.aside())
+	}
+	if err = errors.Join(err, a.backfill.register(a.registry)); err != nil {
 		return nil, err
 	}
 	head := a.model.Head(scoreHead(c))
