@@ -203,7 +203,7 @@ func TestWhoIsInMemoryChangesNothing(t *testing.T) {
 				}
 			}
 			least = min(least, small.UserStats().InMemory)
-			if got, want := small.UserStats().Known, int64(len(whole.users.byHash)); got != want {
+			if got, want := small.UserStats().Known, int64(whole.users.byHash.len()); got != want {
 				t.Fatalf("seed %d: %d users are known, want %d", seed, got, want)
 			}
 		}

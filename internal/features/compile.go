@@ -64,16 +64,18 @@ func (c *compiler) chosen(emit []string) (map[string]bool, error) {
 
 // finish lays the updates out by event type, scopes in order of their index. What stands for every type is part of each.
 func (c *compiler) finish() {
-	c.p.updates = make(map[string][]scopeUpdate, len(c.updates))
+	c.p.updates = make(map[string]*update, len(c.updates))
 	c.p.contextual = make(map[string]bool)
 	for typ, byScope := range c.updates {
+		u := &update{}
+		c.p.updates[typ] = u
 		for s := range c.p.scopes {
 			ops := byScope[s]
 			if typ != AnyType {
 				ops = append(slices.Clone(c.updates[AnyType][s]), ops...)
 			}
 			if len(ops) > 0 {
-				c.p.updates[typ] = append(c.p.updates[typ], scopeUpdate{scope: s, ops: ops})
+				u.add(&c.p.scopes[s], scopeUpdate{scope: s, ops: ops})
 				c.p.contextual[typ] = c.p.contextual[typ] || c.readsContext(s, ops)
 			}
 		}

@@ -35,11 +35,20 @@ type loan struct {
 
 // name says who is to be found next.
 func (f *finder) name(userID string) {
-	f.userID, f.hash, f.user, f.asOf = userID, 0, nil, math.MaxUint64
+	f.user, f.asOf = nil, math.MaxUint64
 	f.loan.tried, f.loan.ok, f.loan.err = false, false, nil
+	if userID == f.userID {
+		return
+	}
+	f.userID, f.hash = userID, 0
 	if userID != "" {
 		f.hash = hashString(userID)
 	}
+}
+
+// holds reports whether that user was found, in memory, in the store as it is.
+func (f *finder) holds(userID string) bool {
+	return f.userID == userID && f.asOf == f.store.version && !f.loan.tried
 }
 
 // resolve finds the user, again when the store has moved on since. The caller holds the read lock, or is the writer.

@@ -46,32 +46,57 @@ type groupRow struct {
 type itemTable struct {
 	program *program
 	heats   int
-	byID    map[string]ItemRef
+	byHash  index
+	clashes map[string]ItemRef // of ids whose hash was taken when they came
 	chunks  [][]Item
 	n       ItemRef
 	set     *dirty.Set
 }
 
 func (t *itemTable) init(p *program, heats int) {
-	*t = itemTable{program: p, heats: heats, byID: map[string]ItemRef{}}
+	*t = itemTable{program: p, heats: heats}
 	t.set = dirty.NewSet(t)
 }
 
 func (t *itemTable) at(r ItemRef) *Item { return &t.chunks[r>>chunkBits][r&(1<<chunkBits-1)] }
 
 func (t *itemTable) ensure(id string) ItemRef {
-	r, ok := t.byID[id]
+	r, ok := t.find(id)
 	if ok {
 		return r
 	}
 	r = t.n
 	t.set.Touch(uint32(r))
 	it := t.add(r)
-	it.ID = strings.Clone(id)
-	it.hash = hashString(id)
-	t.byID[it.ID] = r
+	t.name(it, strings.Clone(id))
 	t.refresh(it)
 	return r
+}
+
+// find looks an item up.
+func (t *itemTable) find(id string) (ItemRef, bool) {
+	place, ok := t.byHash.get(hashString(id))
+	if !ok {
+		return 0, false
+	}
+	if r := ItemRef(place); t.at(r).ID == id {
+		return r, true
+	}
+	r, ok := t.clashes[id]
+	return r, ok
+}
+
+// name gives an item its id, under which find finds it from then on.
+func (t *itemTable) name(it *Item, id string) {
+	it.ID, it.hash = id, hashString(id)
+	if _, taken := t.byHash.get(it.hash); !taken {
+		t.byHash.put(it.hash, uint32(it.Ref))
+		return
+	}
+	if t.clashes == nil {
+		t.clashes = map[string]ItemRef{}
+	}
+	t.clashes[id] = it.Ref
 }
 
 // add makes room for the item of that number, and for those below it.
@@ -166,8 +191,7 @@ func (s *Store) Item(ref ItemRef) *Item { return s.items.at(ref) }
 
 // LookupItem finds an item by its id.
 func (s *Store) LookupItem(id string) (ItemRef, bool) {
-	r, ok := s.items.byID[id]
-	return r, ok
+	return s.items.find(id)
 }
 
 // Counts calls fn with every event type counted for the item, in order of first sight.

@@ -65,7 +65,7 @@ func (s *Store) derive(p *pattern, r *run, now *sight, at event.Time) {
 		e.Value, e.HasValue = d.value.Number(&t.mv.state, &t.mv.link)
 	}
 	ref := NoItem
-	if found, ok := s.items.byID[e.Item]; ok && e.Item != "" {
+	if found, ok := s.items.find(e.Item); ok && e.Item != "" {
 		ref = found
 	}
 	t.queue = append(t.queue, derived{e, ref})
@@ -88,13 +88,9 @@ func (s *Store) settleDerived() {
 			s.err = q.loan.err
 			return
 		}
-		s.move(q, d.event, d.item, false)
-		if !s.opts.NoRecall {
-			s.shed(q)
-		}
-		if q.user != nil {
-			s.users.weigh(q.user)
-		}
+		u := s.program.updatesOf(d.event.Type)
+		s.move(q, d.event, d.item, u, false)
+		s.bound(q, u)
 	}
 	t.queue = t.queue[:0]
 }

@@ -215,9 +215,7 @@ func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
 	}
 	d := decoder{b: value}
 	it := t.add(ItemRef(binary.BigEndian.Uint32(key[1:])))
-	it.ID = d.text()
-	it.hash = hashString(it.ID)
-	t.byID[it.ID] = it.Ref
+	t.name(it, d.text())
 	it.Known = d.bool()
 	attrs, err := event.DecodeAttributes([]byte(strings.Clone(string(d.bytes()))))
 	it.Attrs = attrs

@@ -2,6 +2,7 @@ package features
 
 import (
 	"math"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 )
@@ -17,8 +18,8 @@ type program struct {
 	caches     int              // group rows that an item remembers
 	keeps      int              // features that keep something for a list
 	feats      []feature
-	updates    map[string][]scopeUpdate // by event type
-	contextual map[string]bool          // event types that update something whose key or value is in the context
+	updates    map[string]*update // by event type
+	contextual map[string]bool    // event types that update something whose key or value is in the context
 	patterns   []*pattern
 	deliveries map[string][]delivery // by event type: the patterns that it concerns
 
@@ -63,6 +64,13 @@ type prior struct {
 	acc      accumulator
 }
 
+// update is what one event type does.
+type update struct {
+	scopes []scopeUpdate
+	items  bool // to rows of items
+	grows  bool // to what may come to take more memory in users
+}
+
 // scopeUpdate is what one event type does to the row of one scope.
 type scopeUpdate struct {
 	scope int
@@ -86,6 +94,14 @@ func (o *op) run(row []uint64, b *bags, t *touch) {
 	if o.value.take(t) {
 		o.apply(o.at.open(row, o.words, o.bagged, b, t.time), t)
 	}
+}
+
+// add enters what an event type does to a scope.
+func (u *update) add(sc *scope, to scopeUpdate) {
+	u.scopes = append(u.scopes, to)
+	u.items = u.items || sc.owner == ownItem
+	bagged := slices.ContainsFunc(to.ops, func(o op) bool { return len(o.bagged) > 0 })
+	u.grows = u.grows || sc.owner == ownUser && (bagged || !sc.direct)
 }
 
 // slotFor is the model's slot of a category.
@@ -116,12 +132,17 @@ func (p *program) place(emit map[string]bool) {
 }
 
 // updatesOf are the changes that events of a type make.
-func (p *program) updatesOf(eventType string) []scopeUpdate {
+func (p *program) updatesOf(eventType string) *update {
 	if u, ok := p.updates[eventType]; ok {
 		return u
 	}
-	return p.updates[AnyType]
+	if u, ok := p.updates[AnyType]; ok {
+		return u
+	}
+	return &noUpdate
 }
+
+var noUpdate update
 
 // readsContext reports whether events of a type change something whose key or value is in the context.
 func (p *program) readsContext(eventType string) bool {

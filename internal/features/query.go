@@ -52,6 +52,7 @@ type Query struct {
 	heavy   int // and so do weights below this
 	shared  Vector
 	fresh   bool     // the shared part is computed
+	made    bool     // and its vector is made
 	trace   []uint16 // feature of each slot emitted last, when tracing
 	traced  bool
 	memo    [memoSize]memo
@@ -83,11 +84,11 @@ func (q *Query) Prepare(userID string) {
 // Begin starts a list: it reads the context and finds the user, who may be empty. What does not depend on the item is
 // computed when it is first asked for.
 func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
-	if !q.prepared || q.userID != userID {
+	q.pin()
+	if !q.holds(userID) && (!q.prepared || q.userID != userID) {
 		q.name(userID)
 	}
 	q.prepared = false
-	q.pin()
 	q.context, q.session, q.now = context, "", now
 	q.list++
 	q.item, q.fresh = nil, false
@@ -118,13 +119,7 @@ func (q *Query) prepare() {
 	q.locate()
 	q.evaluate(p.shared)
 	q.mark, q.heavy = len(q.ids), len(q.weights)
-	q.shared.reset()
-	q.trace = q.trace[:0]
-	q.emit(&q.shared, p.sharedNums, p.sharedCats)
-	q.shared.Slots = append(q.shared.Slots, p.bias)
-	if q.traced {
-		q.trace = append(q.trace, biasFeature)
-	}
+	q.made = false
 }
 
 // locate finds the rows that do not depend on the item.
@@ -144,6 +139,18 @@ func (q *Query) locate() {
 func (q *Query) Shared() Vector {
 	if !q.fresh {
 		q.prepare()
+	}
+	if q.made {
+		return q.shared
+	}
+	p := q.store.program
+	q.made = true
+	q.shared.reset()
+	q.trace = q.trace[:0]
+	q.emit(&q.shared, p.sharedNums, p.sharedCats)
+	q.shared.Slots = append(q.shared.Slots, p.bias)
+	if q.traced {
+		q.trace = append(q.trace, biasFeature)
 	}
 	return q.shared
 }

@@ -127,7 +127,7 @@ func (s *Store) EnsureItem(id string) ItemRef {
 	if id == "" {
 		return NoItem
 	}
-	if ref, ok := s.items.byID[id]; ok {
+	if ref, ok := s.items.find(id); ok {
 		return ref
 	}
 	s.Lock()
@@ -154,37 +154,50 @@ func (s *Store) Apply(q *Query, e *event.Event, ref ItemRef) {
 	// What a capture has found just now need not be looked for again.
 	found := q.fresh && q.seen == s.version && q.item != nil && q.item.Ref == ref && q.user != &q.loan.user
 	s.version++
-	s.move(q, e, ref, found)
+	u := s.program.updatesOf(e.Type)
+	s.move(q, e, ref, u, found)
 	if !s.opts.NoRecall {
-		s.shed(q)
 		s.remember(q, e, ref)
 	}
-	if q.user != nil {
-		s.users.weigh(q.user)
-	}
+	s.bound(q, u)
 	s.settleDerived()
 	s.users.turn()
 }
 
 // move moves the windows of an event, and the patterns that it concerns. found says that the rows of q are up to date.
-func (s *Store) move(q *Query, e *event.Event, ref ItemRef, found bool) {
+func (s *Store) move(q *Query, e *event.Event, ref ItemRef, u *update, found bool) {
 	s.own(&q.finder)
+	q.asOf = s.version // own has found, or made, the user anew
 	q.item = nil
 	if ref != NoItem {
 		q.item = s.items.at(ref)
-		s.items.set.Touch(uint32(ref))
+		if u.items || len(s.program.patterns) > 0 || !s.opts.NoRecall {
+			s.items.set.Touch(uint32(ref))
+		}
 	}
 	t := &q.touch
 	t.q, t.e, t.time, t.item = q, e, e.Time, ref
-	for _, u := range s.program.updatesOf(e.Type) {
-		if row := s.row(q, u.scope, e.Time, found); row != nil {
-			b := q.bagsOf(u.scope)
-			for i := range u.ops {
-				u.ops[i].run(row, b, t)
+	for i := range u.scopes {
+		to := &u.scopes[i]
+		if row := s.row(q, to.scope, e.Time, found); row != nil {
+			b := q.bagsOf(to.scope)
+			for j := range to.ops {
+				to.ops[j].run(row, b, t)
 			}
 		}
 	}
 	s.deliver(q, e)
+}
+
+// bound keeps what an event has changed within its limits, and counts the user's memory; where nothing can have grown there is nothing to do.
+func (s *Store) bound(q *Query, u *update) {
+	grown := u.grows || u.items || len(s.program.patterns) > 0
+	if grown {
+		s.shed(q)
+	}
+	if q.user != nil && (grown || !s.opts.NoRecall || q.user.bytes == 0) {
+		s.users.weigh(q.user)
+	}
 }
 
 // row finds or makes the row of a scope; nil when part of its key is missing. found says that q.rows is up to date. The

@@ -11,19 +11,21 @@ import (
 
 // user is everything kept about one person.
 type user struct {
-	index  uint32 // its slot
-	used   uint32 // 1: since the hand came by last; readers set it, so atomically
-	hash   uint64
-	id     string
-	known  bool   // upserted, not only seen in events
-	attrs  []byte // event.AppendAttributes form
-	values []fieldValue
-	row    []uint64
+	// What every event looks at lies together.
+	index uint32 // its slot
+	used  uint32 // 1: since the hand came by last; readers set it, so atomically
+	hash  uint64
+	bytes int64 // of what hangs on it, as the table counts them
+	row   []uint64
+
 	subs   [][]uint64
 	bags   bags
+	values []fieldValue
 	recent []uint64 // newest last: instant, item reference plus one << 32 | type
 	seen   []uint64 // instant last seen, item reference plus one << 32 | acted << 31 | times
-	bytes  int64    // of the above, as the table counts them
+	id     string
+	attrs  []byte // event.AppendAttributes form
+	known  bool   // upserted, not only seen in events
 }
 
 const chunkBits = 10
@@ -33,7 +35,7 @@ const chunkBits = 10
 type userTable struct {
 	program *program
 	cold    dirty.Reader // nil: all users are in memory
-	byHash  map[uint64]uint32
+	byHash  index
 	chunks  [][]user
 	n       uint32   // slots ever used
 	free    []uint32 // slots among them whose users have left
@@ -43,7 +45,7 @@ type userTable struct {
 }
 
 func (t *userTable) init(p *program) {
-	*t = userTable{program: p, byHash: map[uint64]uint32{}}
+	*t = userTable{program: p}
 	t.set = dirty.NewSet(t)
 }
 
@@ -51,7 +53,7 @@ func (t *userTable) at(i uint32) *user { return &t.chunks[i>>chunkBits][i&(1<<ch
 
 // find returns the user if it is in memory. The caller holds the read lock, or is the writer.
 func (t *userTable) find(hash uint64) *user {
-	i, ok := t.byHash[hash]
+	i, ok := t.byHash.get(hash)
 	if !ok {
 		return nil
 	}
@@ -84,7 +86,7 @@ func (t *userTable) take(hash uint64) *user {
 		u.values, u.row, u.subs = t.body()
 	}
 	u.hash, u.used = hash, 1
-	t.byHash[hash] = u.index
+	t.byHash.put(hash, u.index)
 	return u
 }
 
