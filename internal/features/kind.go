@@ -38,7 +38,18 @@ func Kinds() []Kind { return slices.Clone(kindTable()) }
 // kindTable is every kind. A new kind is a function that returns its entry, and a line here.
 var kindTable = sync.OnceValue(func() []Kind {
 	return slices.Concat(
-		totalKinds(), sequenceKinds(), interestKinds(), sessionKinds(), timeKinds(), fieldKinds(), derivedKinds(),
+		totalKinds(),
+		decayKinds(),
+		spreadKinds(),
+		trendKinds(),
+		distinctKinds(),
+		tallyKinds(),
+		sequenceKinds(),
+		interestKinds(),
+		sessionKinds(),
+		timeKinds(),
+		fieldKinds(),
+		derivedKinds(),
 	)
 })
 

@@ -46,13 +46,16 @@ func totalKinds() []Kind {
 			Keys: keys(required("of", "events of the numerator"), required("over", "events of the denominator"),
 				optional("prior", "`strength`: pseudo-observations to smooth with; `mean`: towards what, by default the rate over everything"),
 				scopeKey, windowKeys, halfLifeKey, ttlKey, numberKeys),
-			As: []Form{{"ratio", "the ratio"}, {"log_odds", "ln(r/(1−r)) of a ratio r held within 0.0001 and 0.9999: suits a logistic model"}},
+			As: rateForms,
 			Example: `
 - {name: item_ctr_1d, kind: rate, scope: item, of: click, over: exposure, window: 1d, slide: 1h, prior: {strength: 10}, as: log_odds}`,
 			build: compileRate,
 		},
 	}
 }
+
+// rateForms are the forms of a ratio.
+var rateForms = []Form{{"ratio", "the ratio"}, {"log_odds", "ln(r/(1−r)) of a ratio r held within 0.0001 and 0.9999: suits a logistic model"}}
 
 // forms are the transformations that "as" names for plain numbers.
 var forms = map[string]func(float64) float64{

@@ -28,7 +28,7 @@ func totalTwins() []twinKind {
 			recount: func(r *twinRead) twinValue { return twinNumber(twinForm(r.def.As, r.total(r.chosen(r.def.On, "1")))) },
 		},
 		{
-			kind: "sum", reads: "value",
+			kind: "sum", reads: "number",
 			defs: []Definition{
 				{Kind: "sum", Scope: user, On: On("purchase", "dwell"), Windows: []time.Duration{time.Minute, 12 * time.Hour}},
 				{Kind: "sum", Scope: []string{"item.tags[1]"}, On: On("click"), Value: "item.price", Window: time.Hour},
@@ -41,7 +41,7 @@ func totalTwins() []twinKind {
 			},
 		},
 		{
-			kind: "mean", reads: "value",
+			kind: "mean", reads: "number",
 			defs: []Definition{
 				{Kind: "mean", Scope: user, On: On("dwell"), Windows: []time.Duration{time.Minute, 24 * time.Hour}},
 				{Kind: "mean", Scope: pair, On: On("click"), Value: "item.price", Window: time.Hour, Prior: Prior{Strength: 3}},

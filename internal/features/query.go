@@ -46,6 +46,7 @@ type Query struct {
 	keeps   []kept       // what features keep for the list
 	ids     []uint64     // scratch of lists
 	weights []float32    // scratch of their weights
+	merged  []counted    // scratch of counters
 	state   expression.State
 	touch   touch
 	mark    int // ids below belong to the shared part

@@ -151,12 +151,14 @@ func (r *twinStream) upsert(w *twin, s *Store) {
 	w.upsertItem(s, it)
 }
 
-// reading is an instant to read at: not before the newest event, at times long after it, or on the edge of a tile.
+// reading is an instant to read at: up to five seconds before the newest event, when it came, at times long after it, or on the edge of a tile.
 func (r *twinStream) reading(w *twin, feats []twinFeature) event.Time {
 	at := w.newest
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0:
 		return at
+	case 6:
+		return at.Add(-time.Duration(r.Int64N(int64(readBack))))
 	case 1:
 		return at.Add(time.Duration(r.Int64N(int64(30 * time.Second))))
 	case 2:

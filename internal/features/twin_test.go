@@ -36,6 +36,12 @@ import (
 func twinKinds() []twinKind {
 	return slices.Concat(
 		totalTwins(),
+		decayTwins(),
+		spreadTwins(),
+		trendTwins(),
+		distinctTwins(),
+		tallyTwins(),
+		quantileTwins(),
 		sequenceTwins(),
 		interestTwins(),
 		sessionTwins(),
@@ -49,9 +55,12 @@ type twinKind struct {
 	defs    []Definition // put through the random streams
 	recount func(*twinRead) twinValue
 
-	// reads says which events of "on" change anything, which matters to a time to live: those with a "value" (as the definition names
-	// it), those with an "item", those with a value that is the item unless named ("entry"), or all ("").
+	// reads says which events of "on" change anything, which matters to a time to live: those whose value, as the definition
+	// names it, is a "number", those that have a "value" at all, those with an "item", those with a value that is the item unless named
+	// ("entry"), or all ("").
 	reads string
+
+	forward bool // it cannot be read as of before the newest event of its key
 }
 
 // twinValue is what a feature comes to.
@@ -135,7 +144,7 @@ func twinIDs(v event.Value) (ids []uint64) {
 	case event.String:
 		return []uint64{hashString(v.Str)}
 	case event.Number, event.Bool:
-		return []uint64{hashString(strconv.FormatFloat(v.Num, 'g', -1, 64))}
+		return []uint64{hashString(strconv.FormatFloat(v.Num+0, 'g', -1, 64))} // −0 is 0
 	case event.List:
 		for _, s := range v.List {
 			ids = append(ids, hashString(s))
@@ -186,6 +195,8 @@ type twin struct {
 	items, users map[string]map[string]event.Value
 	newest       event.Time
 	scopes       map[string]map[string][]*twinEvent // by scope and key, as far as they were asked for
+	all          map[string][]twinSample            // of all keys, as of so many events
+	counted      int
 }
 
 func newTwin() *twin {
@@ -292,9 +303,17 @@ func (s twinSample) id() uint64 { return s.ids[0] }
 // chosen are the events of this key that a selection has and that have the value, which is one of [twinEvent.value] or "1".
 func (r *twinRead) chosen(s Selection, value string) []twinSample { return sample(r.log, s, value) }
 
-// everywhere is chosen for the events of all keys.
+// everywhere is chosen for the events of all keys. It is remembered until the log grows.
 func (r *twinRead) everywhere(s Selection, value string) []twinSample {
-	return sample(r.twin.log, s, value)
+	w := r.twin
+	if w.counted != len(w.log) {
+		w.counted, w.all = len(w.log), map[string][]twinSample{}
+	}
+	name := fmt.Sprint(s, value)
+	if _, ok := w.all[name]; !ok {
+		w.all[name] = sample(w.log, s, value)
+	}
+	return w.all[name]
 }
 
 func sample(log []*twinEvent, s Selection, value string) (out []twinSample) {
@@ -312,8 +331,12 @@ func sample(log []*twinEvent, s Selection, value string) (out []twinSample) {
 }
 
 // numbers leaves those out whose value is no number.
-func numbers(samples []twinSample) []twinSample {
-	return slices.DeleteFunc(samples, func(s twinSample) bool { return math.IsNaN(s.x) })
+func numbers(samples []twinSample) (out []twinSample) {
+	none := func(s twinSample) bool { return math.IsNaN(s.x) }
+	if !slices.ContainsFunc(samples, none) {
+		return samples
+	}
+	return slices.DeleteFunc(slices.Clone(samples), none)
 }
 
 // slide is the width of a tile of the definition's window.
@@ -408,12 +431,14 @@ func (f *twinFeature) touches(e *twinEvent) bool {
 	if !e.in(f.def.On) {
 		return false
 	}
-	switch f.kind.reads {
-	case "value":
+	switch {
+	case f.kind.reads == "number", len(f.def.Buckets) > 0:
+		return !math.IsNaN(twinFloat(e.value(f.def.Value)))
+	case f.kind.reads == "value":
 		return e.value(f.def.Value).Kind != event.Null
-	case "item":
+	case f.kind.reads == "item":
 		return e.Item != ""
-	case "entry":
+	case f.kind.reads == "entry":
 		return e.Item != "" && f.def.Value == "" || f.def.Value != "" && e.value(f.def.Value).Kind != event.Null
 	}
 	return true
@@ -455,7 +480,8 @@ func (w *twin) compare(t *testing.T, s *Store, q *Query, feats []twinFeature, us
 	for i := range feats {
 		f := &feats[i]
 		compiled := &s.program.feats[f.index]
-		if compiled.byItem && !known {
+		back := now < w.newest
+		if compiled.byItem && !known || back && (f.def.Window == 0 || f.kind.forward) {
 			continue
 		}
 		r := &twinRead{f.def, at, now, w, f.alive(w.of(f.def.Scope, at), now)}
