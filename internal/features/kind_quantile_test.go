@@ -13,9 +13,10 @@ func quantileTwins() []twinKind {
 	return []twinKind{{
 		kind: "quantile", reads: "number",
 		defs: []Definition{
-			{Kind: "quantile", Scope: []string{"user"}, On: On("dwell", "purchase"), Quantile: 0.5, Windows: []time.Duration{time.Hour, 7 * 24 * time.Hour}},
+			{Kind: "quantile", Scope: []string{"user"}, On: On("dwell", "purchase"), Quantile: 0.5, Window: time.Hour},
 			{Kind: "quantile", Scope: []string{"user"}, On: On("dwell", "purchase"), Quantile: 0.9, Window: time.Hour},
 			{Kind: "quantile", Scope: []string{"item.categories[0]"}, On: On("click", "exposure"), Value: "item.price", Quantile: 0.25, Accuracy: 0.1, TTL: time.Hour},
+			{Kind: "quantile", Scope: []string{"item"}, On: On("dwell", "purchase"), Quantile: 0.5, Windows: []time.Duration{time.Minute, 7 * 24 * time.Hour}},
 			{Kind: "quantile", On: On(AnyType), Quantile: 0.99, Accuracy: 0.005, Size: 512, Window: 10 * time.Minute, Slide: 5 * time.Minute},
 		},
 		recount: func(r *twinRead) twinValue {

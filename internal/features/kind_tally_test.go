@@ -17,8 +17,8 @@ func tallyTwins() []twinKind {
 		{
 			kind: "top_k", reads: "value",
 			defs: []Definition{
-				{Kind: "top_k", Scope: []string{"user"}, On: On("click", "exposure"), Value: "item", N: 3, Windows: []time.Duration{time.Hour, 7 * 24 * time.Hour}},
-				{Kind: "top_k", Scope: []string{"user"}, On: On("click"), Value: "item.categories", N: 2, As: "shares", Window: 24 * time.Hour},
+				{Kind: "top_k", Scope: []string{"user"}, On: On("click", "exposure"), Value: "item", N: 3, Size: 16, Windows: []time.Duration{time.Hour, 7 * 24 * time.Hour}},
+				{Kind: "top_k", Scope: []string{"user"}, On: On("click"), Value: "item.categories", N: 2, Size: 8, As: "shares", Window: 24 * time.Hour},
 				{Kind: "top_k", Scope: []string{"item"}, On: On(AnyType), Value: "context.device", N: 1, As: "first", TTL: time.Hour},
 				{Kind: "top_k", Scope: []string{"context.room"}, On: On(AnyType), Value: "user", N: 64, As: "shares", Window: 10 * time.Minute, Slide: 10 * time.Minute},
 				{Kind: "top_k", On: On(AnyType), Value: "item.tags", N: 2},
@@ -38,7 +38,7 @@ func tallyTwins() []twinKind {
 				{Kind: "histogram", Scope: []string{"user"}, On: On("dwell", "purchase"), Value: "value", Buckets: []float64{-5, 0, 2.5, 10}, Windows: []time.Duration{time.Hour, 7 * 24 * time.Hour}},
 				{Kind: "histogram", Scope: []string{"item.categories[0]"}, On: On("click"), Value: "item.price", Buckets: []float64{20, 50}, As: "counts", TTL: time.Hour},
 				{Kind: "histogram", Scope: []string{"context.room"}, On: On(AnyType), Value: "context.device", Window: time.Hour},
-				{Kind: "histogram", Scope: []string{"user"}, On: On("exposure"), Value: "item", As: "counts", Window: 24 * time.Hour},
+				{Kind: "histogram", Scope: []string{"user"}, On: On("exposure"), Value: "item", Size: 16, As: "counts", Window: 24 * time.Hour},
 			},
 			recount: func(r *twinRead) twinValue {
 				if len(r.def.Buckets) == 0 {
