@@ -41,13 +41,18 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{store: newStore(t)}
+	r := &rig{store: newStore(t), users: names("u", Users)}
 	r.query = r.store.NewQuery()
-	for i := range Users {
-		r.users = append(r.users, fmt.Sprintf("u%d", i))
-	}
 	r.slots = slotsOf(t, "clicks", "impressions")
 	return r
+}
+
+func names(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(prefix, i)
+	}
+	return out
 }
 
 func newStore(t testing.TB) *features.Store {
