@@ -55,6 +55,15 @@ func (a *app) beside() *backfill {
 	return &backfill{app: a, from: from, to: to, stage: stageRunning}
 }
 
+// archiveHint says what else there is for a state whose features alone have changed and whose log is not whole.
+func (a *app) archiveHint() string {
+	meta, _ := a.state.Latest()
+	if from, err := declaredBy(meta); err != nil || a.wal == nil || !from.sameLearning(declare(a.config)) {
+		return ""
+	}
+	return "; the features alone have changed: with an archive of the log, recsvc backfill -archive DIR makes them"
+}
+
 // run fills until the takeover, the end of ctx or an error, which is logged: the server goes on under the features of before.
 func (b *backfill) run(ctx context.Context) error {
 	if b == nil {

@@ -48,7 +48,7 @@ func commands() []command {
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
 		{"archive", "-data DIR -out DIR [-from TIME] [-to TIME] [-append] [-json]", "write the log as Parquet files that any engine can query", archiveLog},
-		{"backfill", "-config FILE -data DIR", "make the state of changed features from the log, with the server stopped", refillCommand},
+		{"backfill", "-config FILE -data DIR [-archive DIR]", "make the state of changed features from the log, with the server stopped", refillCommand},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},

@@ -159,7 +159,7 @@ func (a *app) fetchState() (ok bool, err error) {
 func (a *app) learnAnew(reason error) error {
 	if !a.logIsWhole() {
 		return fmt.Errorf("%w; the log no longer holds everything, so that it cannot be made anew: go back to the former "+
-			"configuration, or move %s away to begin with what the log still has", reason, a.stateDir())
+			"configuration, or move %s away to begin with what the log still has%s", reason, a.stateDir(), a.archiveHint())
 	}
 	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()))
 	// Renamed first: what a removal leaves that is killed cannot be opened.

@@ -27,13 +27,14 @@ of the former features; what only removed features had is dropped. All else stay
 recsvc serve with the same configuration starts at once. A server does the same by itself, beside its work, when it is started under changed
 features; this command is for those who have the time now, or not the memory for both at once.
 
-It may be interrupted at any time: the data directory is that of before until the last moment, and the next call goes on
+The log must have everything from its first record on, or -archive what it lacks. It may be interrupted at any time: the data directory is that of before until the last moment, and the next call goes on
 where this one has stopped. A progress bar is shown on a terminal.`
 
 func refillCommand(ctx context.Context, args []string, std stdio) error {
 	fs := flags("backfill", refillHelp, std)
 	file := fs.String("config", "", "configuration `FILE` with the changed features; the built-in one when absent")
 	fs.String("data", "", "data `DIR`ectory")
+	archive := fs.String("archive", "", "archive `DIR`ectory (recsvc archive) of what the log no longer holds")
 	if err := parse(fs, args, nil); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func refillCommand(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	r, err := openRefill(c, log)
+	r, err := openRefill(c, *archive, log)
 	if err != nil {
 		return err
 	}
@@ -59,9 +60,10 @@ func refillCommand(ctx context.Context, args []string, std stdio) error {
 // refill is a backfill of a data directory that nobody serves.
 type refill struct {
 	*app
-	to   declared
-	meta state.Meta // of the last checkpoint
-	made bool       // it is of the configured features already
+	archive string // holds what the log has lost; empty: nothing
+	to      declared
+	meta    state.Meta // of the last checkpoint
+	made    bool       // it is of the configured features already
 }
 
 // refilled is what a refill has done.
@@ -85,12 +87,12 @@ func (d *refilled) write(w io.Writer) error {
 }
 
 // openRefill opens log and state, and refuses what cannot be filled.
-func openRefill(c *config.Config, log *zap.Logger) (*refill, error) {
+func openRefill(c *config.Config, archive string, log *zap.Logger) (*refill, error) {
 	if len(c.Kafka.Brokers) > 0 {
 		return nil, errors.New("with Kafka the log is a topic, of which nobody knows whether it still has everything: recsvc backfill " +
 			"reads the embedded log only")
 	}
-	r := &refill{app: &app{config: c, log: log, registry: prometheus.NewRegistry()}, to: declare(c)}
+	r := &refill{app: &app{config: c, log: log, registry: prometheus.NewRegistry()}, archive: archive, to: declare(c)}
 	if err := r.open(); err != nil {
 		return nil, joinClose(err, r.app)
 	}
@@ -143,8 +145,8 @@ func (r *refill) judge() error {
 			"worth nothing then, and recsvc serve learns all anew from the log")
 	case len(meta.Shards) == 0:
 		return errors.New("the checkpoint is of an older version of recsvc: start a server under the former configuration and stop it, which writes a newer one")
-	case !r.logIsWhole():
-		return fmt.Errorf("the log in %s begins at record %d: features cannot be made without what came before",
+	case !r.logIsWhole() && r.archive == "":
+		return fmt.Errorf("the log in %s begins at record %d: features cannot be made without what came before; name an archive of it with -archive",
 			filepath.Join(r.config.Data, logName), r.wal.First())
 	case r.wal.Next() < end:
 		return fmt.Errorf("the log in %s ends at record %d, and the state has seen those up to %d", filepath.Join(r.config.Data, logName), r.wal.Next(), end)
@@ -152,8 +154,36 @@ func (r *refill) judge() error {
 	return nil
 }
 
-// history is where the records up to the checkpoint are read from.
-func (r *refill) history() ingest.Source { return r.source }
+// past is where the records up to the checkpoint are read from: the archive, as far as it goes, and then the log.
+func (r *refill) past() ingest.Source {
+	if r.archive == "" {
+		return r.source
+	}
+	return sourceFunc(func(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
+		archive, err := ingest.NewArchive([]string{r.archive}, ingest.ArchiveOptions{})
+		if err != nil {
+			return err
+		}
+		next := from.Offset(0)
+		err = relay(ctx, archive, from, func(b *ingest.Batch) error {
+			for i := range b.Records {
+				if at := b.Records[i].Offset; at != next {
+					return fmt.Errorf("the archive in %s lacks the records %d to %d: features cannot be made without them", r.archive, next, at-1)
+				}
+				next++
+			}
+			return hand(ctx, out, b)
+		})
+		if err == nil && next < r.wal.First() {
+			err = fmt.Errorf("the archive in %s ends at record %d, and the log begins at %d only: features cannot be made without what lies between",
+				r.archive, next, r.wal.First())
+		}
+		if err != nil {
+			return err
+		}
+		return r.source.Run(ctx, event.Cursor{{Offset: next}}, out)
+	})
+}
 
 func (r *refill) run(ctx context.Context, bar *bar) (_ *refilled, err error) {
 	done := &refilled{dir: r.config.Data, features: len(r.config.Features)}
@@ -233,7 +263,7 @@ func (r *refill) makeIn(ctx context.Context, bar *bar) (_ *state.Store, err erro
 		return nil, errOtherHistory
 	}
 	defer bar.done()
-	if err := e.Run(ctx, upTo(r.history(), r.meta.Cursor, bar)); err != nil {
+	if err := e.Run(ctx, upTo(r.past(), r.meta.Cursor, bar)); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("interrupted at %s of %s; the next call goes on from there: %w", e.Applied(), r.meta.Cursor, err)
 		}

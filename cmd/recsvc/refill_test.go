@@ -172,7 +172,7 @@ func TestAnInterruptedBackfillGoesOnWhereItStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	handed := 0
 	backfillOnce := func(ctx context.Context, stop int) error {
-		r, err := openRefill(readConfig(t, otherFeatures, data), zap.NewNop())
+		r, err := openRefill(readConfig(t, otherFeatures, data), "", zap.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,4 +246,52 @@ func anotherLog(t *testing.T, dir string) error {
 	other := t.TempDir()
 	fill(t, smallConfig, other, 400)
 	return errors.Join(os.RemoveAll(filepath.Join(dir, logName)), os.CopyFS(filepath.Join(dir, logName), os.DirFS(filepath.Join(other, logName))))
+}
+
+func TestWhatTheLogHasLostIsReadFromAnArchive(t *testing.T) {
+	const segments = "log: {segment_bytes: 1MiB}\n"
+	old, changed := smallConfig+segments, otherFeatures+segments
+	whole, out := t.TempDir(), t.TempDir()
+	fill(t, old, whole, 1000)
+	first := ""
+	for round := range 3 {
+		s := startServer(t, old, whole)
+		for range 5 {
+			s.after(s.events(fields{"type": "search", "user": "u1", "text": strings.Repeat("word ", 40_000)}))
+		}
+		visit(s, 0, 20)
+		s.stop()
+		if archiveOf(t, whole, out); round == 0 {
+			first = copyOf(t, out)
+		}
+	}
+	fill(t, old, whole, 500) // what the archive does not have
+	want := freshFeatures(t, changed, whole)
+	cut := copyOf(t, whole)
+	if err := os.Remove(oldest(t, filepath.Join(cut, logName), ".wal")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openServer(readConfig(t, changed, cut), zap.NewNop(), nil); err == nil || !strings.Contains(err.Error(), "recsvc backfill -archive") {
+		t.Errorf("a server that cannot fill: %v", err)
+	}
+	args := refillArgs(t, changed, cut)
+	if _, _, err := call(t, args...); err == nil || !strings.Contains(err.Error(), "name an archive") {
+		t.Errorf("without an archive: %v", err)
+	}
+	if _, _, err := call(t, append(args, "-archive", t.TempDir())...); err == nil {
+		t.Error("an empty archive does")
+	}
+	shorter := copyOf(t, cut)
+	if err := os.Remove(oldest(t, filepath.Join(shorter, logName), ".wal")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := call(t, append(refillArgs(t, changed, shorter), "-archive", first)...); err == nil || !strings.Contains(err.Error(), "what lies between") {
+		t.Errorf("an archive that ends before the log begins: %v", err)
+	}
+	if text, errs, err := call(t, append(args, "-archive", out)...); err != nil {
+		t.Fatalf("%v: %s%s", err, text, errs)
+	}
+	if got := featuresOf(t, changed, cut); got != want {
+		t.Errorf("features with digest %s, the whole log makes %s", got, want)
+	}
 }
