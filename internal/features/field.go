@@ -97,7 +97,8 @@ func (f field) read(attrs event.Attributes) fieldValue {
 		return missing
 	}
 	if f.form == formRaw {
-		return fieldValue{num: math.NaN(), raw: &v}
+		raw := v // so that v itself stays on the stack
+		return fieldValue{num: math.NaN(), raw: &raw}
 	}
 	if f.form == formVector {
 		return f.vector(v)

@@ -47,6 +47,7 @@ var kindTable = sync.OnceValue(func() []Kind {
 		sequenceKinds(),
 		interestKinds(),
 		sessionKinds(),
+		presenceKinds(),
 		timeKinds(),
 		fieldKinds(),
 		derivedKinds(),

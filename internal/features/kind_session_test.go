@@ -20,7 +20,7 @@ func sessionTwins() []twinKind {
 				{Kind: "session_length", Scope: user, On: all, Gap: 30 * time.Minute, N: 1024, As: "last"},
 				{Kind: "session_length", Scope: user, On: On("click", "like"), Gap: 10 * time.Second, N: 1024, Window: days, As: "mean"},
 				{Kind: "session_length", Scope: user, On: all, Gap: time.Minute, N: 1024, As: "total"},
-				{Kind: "session_length", Scope: []string{"context.room"}, On: all, Gap: 5 * time.Second, N: 1024, Window: time.Hour, As: "total"},
+				{Kind: "session_length", Scope: []string{"context.room"}, On: all, Gap: 5 * time.Second, N: 250, Window: time.Hour, As: "total"},
 				{Kind: "session_length", Scope: []string{"session"}, On: all, Gap: time.Minute, TTL: time.Hour, As: "mean"},
 			},
 			recount: recountSessions,

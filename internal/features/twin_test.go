@@ -45,6 +45,7 @@ func twinKinds() []twinKind {
 		sequenceTwins(),
 		interestTwins(),
 		sessionTwins(),
+		presenceTwins(),
 		timeTwins(),
 	)
 }
