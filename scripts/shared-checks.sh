@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The long checks: the feature store against Flink's results, then the data sets that stand beside the project (SHARED,
-# default ../shared) through the whole engine, each twice: the two runs must end in the same state, and the model must
+# The long checks: the feature store against Flink's results, and against a recount of real events; then the data sets that
+# stand beside the project (SHARED, default ../shared) through the whole engine, each twice: the two runs must end in the same state, and the model must
 # be as good as it has been.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,6 +16,9 @@ go build -o "$work/replaycheck" ./internal/tools/replaycheck
 
 echo "windows, rings and patterns of two million events against Flink's"
 STREAM=long go test -count=1 ./internal/tools/stream
+
+echo "windowed features of the shipped configurations against a recount of all raw events"
+TWIN_DATA=$(cd "$data" && pwd) go test -count=1 -v -timeout 30m -run RecountOfRealData ./internal/features
 
 # replay NAME [FLAG…] replays $data/NAME twice with the configuration that is shipped for it, then gives the reports to
 # replaycheck with the limits in $limits.

@@ -35,6 +35,7 @@ func totalTwins() []twinKind {
 				{Kind: "sum", Scope: user, On: On("dwell"), Value: "value * item.price", Window: 24 * time.Hour, Slide: time.Hour, TTL: time.Hour, As: "log"},
 				{Kind: "sum", On: Selection{Types: []string{AnyType}, Where: `context.device == "ios"`}, Window: 5 * time.Minute},
 				{Kind: "sum", Scope: item, On: On("dwell"), HalfLife: time.Minute},
+				{Kind: "sum", Scope: item, On: On("dwell", "like"), Value: "item.price * value", Window: time.Minute},
 			},
 			recount: func(r *twinRead) twinValue {
 				return twinNumber(twinForm(r.def.As, r.total(r.chosen(r.def.On, r.def.Value))))

@@ -2,6 +2,7 @@ package features
 
 import (
 	"math"
+	"strings"
 
 	"recsvc/internal/event"
 )
@@ -89,6 +90,9 @@ func (c *compiler) number(key, text string) (operand, error) {
 	return o, err
 }
 
+// inFormulae are the characters that tell a formula, such as "item.price * value", from the name of a field.
+const inFormulae = " \t\r\n+*/%^()<>=!&|?:,;\"'`"
+
 // operand compiles what events are asked for; numeric when the category of it does not matter.
 func (c *compiler) operand(key, text string, numeric bool) (operand, error) {
 	switch text {
@@ -99,7 +103,7 @@ func (c *compiler) operand(key, text string, numeric bool) (operand, error) {
 	case "user", "user.id":
 		return operand{source: fromPerson, name: "user"}, nil
 	}
-	if f, err := parseField(text); err == nil && f.source != fromTime {
+	if f, err := parseField(text); err == nil && f.source != fromTime && !strings.ContainsAny(text, inFormulae) {
 		i := c.field(f)
 		return operand{source: fromField, field: i, numeric: numeric, name: c.fieldName(i)}, nil
 	}
