@@ -151,7 +151,7 @@ func (b *backfill) fill(ctx context.Context) error {
 func (b *backfill) successor() (*engine.Successor, error) {
 	parts, err := newParts(b.app.config, nil, nil)
 	if err == nil {
-		parts.Features, err = b.to.newStore(nil)
+		parts.Features, err = b.to.newStore(nil) // one that tells nobody of the matches that it meets again
 	}
 	if err != nil {
 		return nil, err

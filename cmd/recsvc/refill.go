@@ -278,6 +278,9 @@ func (r *refill) makeIn(ctx context.Context, bar *bar) (_ *state.Store, err erro
 // openFiller opens the engine that makes the configured features.
 func (r *refill) openFiller(made *state.Store) (*engine.Engine, error) {
 	parts, err := newParts(r.config, made, nil)
+	if err == nil {
+		parts.Features, err = r.to.newStore(made) // one that tells nobody of the matches that it meets again
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,8 @@ func (s *Store) SameItems(next *Store, from ItemRef, limit int) (ItemRef, error)
 //
 // The writer calls it, between two records, while no cut of the sets is in progress and the last one is stored; next belongs to it, and is
 // empty afterwards. same is up to where [Store.SameItems] has come. The sets are others from then on: see [Store.Sets]. All that they hold is
-// dirty, so that no user leaves memory before the next checkpoint, which also deletes what next lacks.
+// dirty, so that no user leaves memory before the next checkpoint, which also deletes what next lacks. Matches are told to whom s has told them;
+// those that next has made on its way are told to nobody.
 //
 // It changes nothing when the two have not seen the same log.
 func (s *Store) Adopt(next *Store, same ItemRef) error {
@@ -39,12 +40,27 @@ func (s *Store) Adopt(next *Store, same ItemRef) error {
 	t := next.tables
 	t.opts.Cold, t.users.cold, t.users.limit = s.opts.Cold, s.users.cold, s.users.limit
 	t.users.evicted, t.users.revived = s.users.evicted, s.users.revived
+	t.opts.OnMatch = s.opts.OnMatch
+	t.matchers.countOn(&s.matchers)
 
 	s.Lock()
 	defer s.Unlock()
-	s.tables, s.upserted = t, finder{store: t}
-	next.tables, next.upserted = nil, finder{}
+	s.tables, s.upserted, s.echo = t, finder{store: t}, nil
+	next.tables, next.upserted, next.echo = nil, finder{}, nil
 	return nil
+}
+
+// countOn goes on with what another table has counted of the patterns that both have: what t has met on its way was met before.
+func (t *matcherTable) countOn(from *matcherTable) {
+	counted := make(map[string]patternCounts)
+	for _, p := range from.byName {
+		counted[p.name] = from.counts[p.index]
+	}
+	for _, p := range t.byName {
+		c := counted[p.name]
+		c.keys = t.counts[p.index].keys
+		t.counts[p.index] = c
+	}
 }
 
 // alike reports an error unless both have met the same users and items: then each entry of theirs in s has one in next that takes

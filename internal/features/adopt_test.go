@@ -68,8 +68,9 @@ func TestAnAdoptedStoreIsInEveryBitWhatItsDefinitionsMakeOfTheLog(t *testing.T) 
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		v, at := newVault(), t0
-		before := Options{SubRows: 4, SeenItems: 8, RecentEvents: 8, Cold: v, UserBytes: aChunk}
-		after := Options{SubRows: 3, SeenItems: 8, RecentEvents: 10, NoRecall: rng.IntN(4) == 0}
+		told := 0
+		before := Options{Patterns: otherPatterns(rng), OnMatch: func(Match) { told++ }, SubRows: 4, SeenItems: 8, RecentEvents: 8, Cold: v, UserBytes: aChunk}
+		after := Options{Patterns: otherPatterns(rng), SubRows: 3, SeenItems: 8, RecentEvents: 10, NoRecall: rng.IntN(4) == 0}
 		defs := otherDefinitions(rng)
 		s, next, twin := storeOf(t, otherDefinitions(rng), before), storeOf(t, defs, after), storeOf(t, defs, after)
 		queries := map[*Store]*Query{s: s.NewQuery(), next: next.NewQuery(), twin: twin.NewQuery()}
@@ -91,12 +92,17 @@ func TestAnAdoptedStoreIsInEveryBitWhatItsDefinitionsMakeOfTheLog(t *testing.T) 
 		}
 		apply(1+rng.IntN(100), s, next, twin)
 
+		met := told
 		same, err := s.SameItems(next, 0, 1+rng.IntN(20))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Adopt(next, same); err != nil {
 			t.Fatal(err)
+		}
+		made := twin.PatternStats()
+		if told != met {
+			t.Fatalf("seed %d: %d old matches are told", seed, told-met)
 		}
 		for range 3 {
 			apply(rng.IntN(40), s, twin)
@@ -106,11 +112,34 @@ func TestAnAdoptedStoreIsInEveryBitWhatItsDefinitionsMakeOfTheLog(t *testing.T) 
 			if !maps.EqualFunc(v.entries, want, bytes.Equal) {
 				t.Fatalf("seed %d: %d entries are stored, want %d, or others", seed, len(v.entries), len(want))
 			}
+			for key := range want {
+				if !Owns(key[0]) {
+					t.Fatalf("nobody is told of the table %q", key[0])
+				}
+			}
 			if got := storedDigest(s); got != digest {
 				t.Fatalf("seed %d: digest %v, want %v", seed, got, digest)
 			}
 		}
+		for i, p := range twin.PatternStats() {
+			met += int(p.Matches - made[i].Matches)
+		}
+		if told != met {
+			t.Errorf("seed %d: %d matches are told, want %d", seed, told, met)
+		}
 	}
+}
+
+// otherPatterns draws patterns: none, or one with its time and selection.
+func otherPatterns(rng *rand.Rand) []Pattern {
+	if rng.IntN(3) == 0 {
+		return nil
+	}
+	return []Pattern{{
+		Name: "eager", Scope: []string{"user"}, Within: time.Duration(1+rng.IntN(9)) * time.Minute,
+		Steps: []Step{{On: On("exposure")}, {FollowedBy: On([]string{"click", "like"}[rng.IntN(2)])}},
+		Emit:  Emit{Feature: &MatchFeature{TTL: time.Hour}, Webhook: true},
+	}}
 }
 
 // storedDigest is the digest of a store whose last cut is stored.

@@ -1,7 +1,7 @@
 package features
 
 // Prefixes are the first bytes of the keys of a store's entries in a checkpoint, ascending.
-func Prefixes() []byte { return []byte{prefixGroup, prefixItem, prefixUser, prefixType} }
+func Prefixes() []byte { return []byte{prefixGroup, prefixMatch, prefixItem, prefixUser, prefixType} }
 
 // Owns reports whether entries whose keys have this first byte are a store's.
 func Owns(prefix byte) bool {
