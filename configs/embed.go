@@ -12,3 +12,8 @@ var Default []byte
 //
 //go:embed kuairand.yaml
 var KuaiRand []byte
+
+// Live is an example: a shop in live streams, with patterns.
+//
+//go:embed live.yaml
+var Live []byte

@@ -220,7 +220,8 @@ func (a *app) tryEngine() (err error) {
 	}
 	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters
 	return errors.Join(
-		a.learning.Register(engine.NewModelCollector(a.model)), a.learning.Register(engine.NewLawCollector(a.engine)))
+		a.learning.Register(engine.NewModelCollector(a.model)), a.learning.Register(engine.NewLawCollector(a.engine)),
+		a.learning.Register(engine.NewPatternCollector(a.features)))
 }
 
 // newParts builds the rooms that the engine drives, empty.

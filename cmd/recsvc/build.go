@@ -23,7 +23,10 @@ func newFeatures(c *config.Config, cold dirty.Reader) (*features.Store, error) {
 	s, err := features.New(definitions(c), opts)
 	var wrong *features.DefinitionError
 	var unknown *features.UnknownFeatureError
+	var amiss *features.PatternError
 	switch {
+	case errors.As(err, &amiss):
+		return nil, patternError(c, amiss)
 	case errors.As(err, &wrong):
 		return nil, definitionError(c, wrong)
 	case errors.As(err, &unknown):
@@ -38,7 +41,7 @@ func featureOptions(c *config.Config) features.Options {
 	return features.Options{
 		Emit: c.Models[0].Features, SubRows: c.Recall.SubRows, Weights: c.Recall.Weights,
 		TrendingHalfLives: c.Recall.HalfLives, RecentEvents: c.Recall.Recent, SeenItems: c.Recall.Seen,
-		CovisitWindow: c.Recall.History, Neighbours: c.Recall.Neighbours, NoRecall: !c.Recall.Enabled,
+		CovisitWindow: c.Recall.History, Neighbours: c.Recall.Neighbours, NoRecall: !c.Recall.Enabled, Patterns: patterns(c),
 	}
 }
 

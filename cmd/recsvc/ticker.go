@@ -27,7 +27,7 @@ func (a *app) tick(ctx context.Context) error {
 			return nil
 		case now := <-t.C:
 			stands, err := a.stands() // with Kafka out of reach: none
-			if err == nil && a.engine.Status().Pending > 0 {
+			if status := a.engine.Status(); err == nil && (status.Pending > 0 || status.Waiting > 0) {
 				err = a.tickAll(ctx, quiet(stands, last), event.FromTime(now))
 				if err != nil && ctx.Err() == nil {
 					a.log.Warn("a tick could not be logged", zap.Error(err))

@@ -65,6 +65,7 @@ func (c *Config) check() Errors {
 	k.limits()
 	k.backup()
 	k.features()
+	k.patterns()
 	for i := range c.Models {
 		k.model(fmt.Sprintf("models[%d]", i), &c.Models[i])
 	}

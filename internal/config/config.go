@@ -25,6 +25,7 @@ type Config struct {
 
 	ItemlessTypes []string  `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
 	Features      []Feature `yaml:"features"`
+	Patterns      []Pattern `yaml:"patterns"`
 	Models        []Model   `yaml:"models"`
 	Feedback      Feedback  `yaml:"feedback"`
 	Recall        Recall    `yaml:"recall"`

@@ -22,6 +22,7 @@ type Status struct {
 	Newest    event.Time    // greatest event time applied
 	Received  event.Time    // when the record applied last was received; 0: none was since the start
 	Delay     time.Duration // from then to its application
+	Waiting   int           // keys of patterns that wait for time to pass
 	Pending   int           // impressions that wait for an outcome, an exposure or the end of their window
 
 	Records, Gaps                          uint64 // of the log up to the cursor; places of it that hold none
@@ -60,6 +61,7 @@ func (e *Engine) publishTally() {
 	s := &e.status
 	s.Cursor = append(s.Cursor[:0], e.place...)
 	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()
+	s.Waiting = e.Features.Waiting()
 	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]
 	s.Served, s.Skewed = e.tally.served, e.tally.skewed

@@ -24,6 +24,8 @@ var eventNames = map[string]expression.Field[touch]{
 	"session":    {Kind: event.String, Get: func(t *touch) event.Value { return textValue(t.e.Session) }},
 	"request":    {Kind: event.String, Get: func(t *touch) event.Value { return textValue(t.e.Request) }},
 	"position":   {Kind: event.Number, Get: func(t *touch) event.Value { return presentNumber(float64(t.e.Position), t.e.Position > 0) }},
+	"item":       {Kind: event.String, Get: itemID},
+	"user":       {Kind: event.String, Get: func(t *touch) event.Value { return textValue(t.e.User) }},
 	"propensity": {Kind: event.Number, Get: func(t *touch) event.Value { return presentNumber(t.e.Propensity, t.e.Propensity > 0) }},
 	"hour":       {Kind: event.Number, Get: func(t *touch) event.Value { return presentNumber(hourOf(t.time), true) }},
 	"weekday":    {Kind: event.Number, Get: func(t *touch) event.Value { return presentNumber(weekdayOf(t.time), true) }},

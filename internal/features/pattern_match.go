@@ -113,3 +113,7 @@ func (s *Store) PatternStats() []PatternStats {
 	}
 	return out
 }
+
+// Waiting is how many keys of patterns wait for time to pass: for an event that is held back to be seen, or for the end of the time in which
+// something must not come. The caller holds the read lock, or is the writer.
+func (s *Store) Waiting() int { return s.matchers.waits }

@@ -16,6 +16,7 @@ type matcher struct {
 	held  []sight      // of a pattern in event time: what the watermark has not passed, in order
 	shown []event.Time // matches that the feature may still show, ascending; the newest alone unless it counts them
 	timer event.Time   // when the entry is looked at next: it may be too early; 0: never
+	waits bool         // for time to pass: see matcher.waiting
 }
 
 // matcherTable holds the matchers of all patterns.
@@ -28,6 +29,7 @@ type matcherTable struct {
 	timers timerHeap
 	now    event.Time // what is before it has come: events in event time that are older are too late
 	counts []patternCounts
+	waits  int // entries that wait for time to pass
 
 	byName  map[uint64]*pattern // by seed, for loading
 	mv      moving
@@ -115,8 +117,28 @@ func (m *matcher) due() event.Time {
 	return d
 }
 
+// waiting reports whether a match may come, or an event be seen, by nothing but time.
+func (m *matcher) waiting() bool {
+	if len(m.held) > 0 {
+		return true
+	}
+	for i := range m.runs {
+		if int(m.runs[i].step) == len(m.p.steps) {
+			return true
+		}
+	}
+	return false
+}
+
 // settled ends a change of an entry: what remembers nothing goes, anything else is looked at again in time.
 func (t *matcherTable) settled(m *matcher, i uint32) {
+	if w := m.waiting(); w != m.waits {
+		if m.waits = w; w {
+			t.waits++
+		} else {
+			t.waits--
+		}
+	}
 	if m.empty() {
 		t.remove(m, i)
 		return
