@@ -18,9 +18,13 @@ import (
 // newFeatures compiles the declared features; a wrong one is reported at its place in the file. Users that memory has no
 // room for are read from cold.
 func newFeatures(c *config.Config, cold dirty.Reader) (*features.Store, error) {
+	defs, origin, err := translate(c)
+	if err != nil {
+		return nil, err
+	}
 	opts := featureOptions(c)
 	opts.Cold = cold
-	s, err := features.New(definitions(c), opts)
+	s, err := features.New(defs, opts)
 	var wrong *features.DefinitionError
 	var unknown *features.UnknownFeatureError
 	var amiss *features.PatternError
@@ -28,7 +32,7 @@ func newFeatures(c *config.Config, cold dirty.Reader) (*features.Store, error) {
 	case errors.As(err, &amiss):
 		return nil, patternError(c, amiss)
 	case errors.As(err, &wrong):
-		return nil, definitionError(c, wrong)
+		return nil, definitionError(c, origin, wrong)
 	case errors.As(err, &unknown):
 		return nil, c.Errorf(fmt.Sprintf("models[0].features[%d]", unknown.Index), "%v", err)
 	case err != nil:

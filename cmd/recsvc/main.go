@@ -52,6 +52,7 @@ func commands() []command {
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},
+		{"features", "explain|list [-config FILE] [-json] [NAME…]", "print what features compile to", featuresCommand},
 		{"version", "", "print version, commit and Go version", version},
 	}
 }

@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"internal/state":    {"internal/event", "internal/dirty"},
 	"internal/archive":  {"internal/event"},
 	"internal/ingest":   {"internal/event", "internal/wal", "internal/dirty", "internal/prints", "internal/archive"},
+	"internal/sql":      {"internal/features"},
 	"internal/features": {"internal/event", "internal/dirty", "internal/expression", "internal/lexical"},
 	"internal/feedback": {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {

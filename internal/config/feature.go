@@ -11,6 +11,7 @@ import (
 type Feature struct {
 	Name  string  `yaml:"name"`
 	Kind  string  `yaml:"kind"`  // see docs/features.md
+	SQL   string  `yaml:"sql"`   // or one SELECT, see docs/sql.md; as, slide, ttl, prior, scale and shift may stand beside it
 	Scope Strings `yaml:"scope"` // user, item, session, item.FIELD, item.FIELD[0], user.FIELD, context.FIELD; empty or global: one for all
 
 	On       Selection `yaml:"on"`       // events that count

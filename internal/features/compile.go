@@ -19,19 +19,21 @@ type compiler struct {
 	byName  map[string]int
 	updates map[string]map[int][]op // event type → scope → ops
 	opts    Options
+	version string           // of the definition at hand
+	owners  map[place]string // the first feature of each cell
 	err     *DefinitionError
 }
 
 func compile(defs []Definition, opts Options) (*program, error) {
 	c := &compiler{
 		p: &program{}, fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]place{},
-		byName: map[string]int{}, updates: map[string]map[int][]op{}, opts: opts,
+		owners: map[place]string{}, byName: map[string]int{}, updates: map[string]map[int][]op{}, opts: opts,
 	}
 	if err := c.patterns(opts.Patterns); err != nil {
 		return nil, err
 	}
 	for i, d := range defs {
-		c.err = &DefinitionError{Index: i, Name: d.Name}
+		c.err, c.version = &DefinitionError{Index: i, Name: d.Name}, d.Version()
 		if err := c.addWindows(d); err != nil {
 			return nil, err
 		}
@@ -170,10 +172,11 @@ func (c *compiler) add(d Definition, family string) error {
 	if err := kind.accept(c, &d); err != nil {
 		return err
 	}
-	f.kind = kind.Name
+	f.kind, f.compiled = kind.Name, &Compiled{Version: c.version, Scope: "none"}
 	if err := kind.build(c, &d, &f); err != nil {
 		return err
 	}
+	f.compiled.Definition = d
 	c.byName[d.Name] = len(c.p.feats)
 	c.p.feats = append(c.p.feats, f)
 	return nil
@@ -292,6 +295,11 @@ func (c *compiler) aggregate(d *Definition, f *feature, l layout, what string, e
 	if fresh {
 		enter(at)
 	}
+	f.compiled.Scope, f.compiled.Words, f.compiled.MostWords = c.p.scopes[s].name, l.words, l.words+l.most
+	f.compiled.Shares = c.owners[at]
+	if fresh {
+		c.owners[at] = f.name
+	}
 	f.at, f.byItem = at, f.byItem || c.p.scopes[s].byItem
 	return nil
 }
@@ -360,6 +368,7 @@ func (c *compiler) tiles(d *Definition) (slide time.Duration, err error) {
 	case d.Window/slide > maxTiles:
 		return 0, c.fail("slide", "%v makes %d tiles of the window of %v: at most %d", slide, d.Window/slide, d.Window, maxTiles)
 	}
+	d.Slide = slide
 	return slide, nil
 }
 

@@ -108,7 +108,7 @@ func optional(name, doc string) Key { return Key{Name: name, Doc: doc} }
 
 // accept checks a definition against its kind's table: that it has what the kind needs, and nothing that it would not read.
 func (k *Kind) accept(c *compiler, d *Definition) error {
-	given := d.given()
+	given := d.Given()
 	for _, key := range k.Keys {
 		if key.Required && !slices.Contains(given, key.Name) {
 			return c.fail(key.Name, "is missing: a %s needs it, %s", k.Name, key.Doc)
@@ -154,8 +154,8 @@ func (k *Kind) keyNames() string {
 	return strings.Join(names, ", ")
 }
 
-// given are the keys that a definition has.
-func (d *Definition) given() []string {
+// Given are the keys that a definition has.
+func (d *Definition) Given() []string {
 	v := reflect.ValueOf(*d)
 	var out []string
 	for i := range v.NumField() {

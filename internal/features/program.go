@@ -53,6 +53,8 @@ type feature struct {
 	dense    bool // weighted, and the categories are the places 0, 1, 2 … of a vector
 	byItem   bool // depends on the item: computed once per candidate
 	emitted  bool
+
+	compiled *Compiled
 }
 
 // prior is a compiled Prior.
