@@ -38,8 +38,9 @@ func moveEntries(b []uint64, n, from, to int) []uint64 {
 		for len(b) < (after+1)/2 {
 			b = append(b, 0)
 		}
-		for i := n - 1; i >= from; i-- {
-			setEntry(b, i+to-from, entryAt(b, i))
+		for ; to > from; to-- {
+			moveUp(b, n, from)
+			n++
 		}
 		return b
 	}
@@ -52,4 +53,15 @@ func moveEntries(b []uint64, n, from, to int) []uint64 {
 		}
 	}
 	return b[:(after+1)/2]
+}
+
+// moveUp moves the last of n entries, those from a place on, up by one, a word at a time. There is room.
+func moveUp(b []uint64, n, from int) {
+	first := from >> 1
+	for i := n >> 1; i > first; i-- {
+		b[i] = b[i]<<32 | b[i-1]>>32
+	}
+	if from&1 == 0 && from < n {
+		b[first] <<= 32
+	}
 }
