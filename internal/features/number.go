@@ -8,6 +8,14 @@ func (s *Store) Column(name string) (i int, ok bool) {
 	return i, i >= 0
 }
 
+// Cells is how many cells an event of a type changes, when it meets the conditions of all and none of their keys is missing.
+func (s *Store) Cells(eventType string) (n int) {
+	for _, u := range s.program.updatesOf(eventType).scopes {
+		n += len(u.ops)
+	}
+	return n
+}
+
 // Number is the value of a feature whose shape is ShapeNumber, by its place in [Store.Columns]: before shift and scale, NaN where it
 // is missing. Of features that depend on an item it is that of the item evaluated last. Like Shared it computes what is not
 // computed yet, and so needs the lock.

@@ -5,6 +5,23 @@ import (
 	"time"
 )
 
+func TestAnEventChangesTheCellsOfTheFeaturesThatCountIt(t *testing.T) {
+	s, err := New([]Definition{
+		{Name: "clicks", Kind: "count", Scope: []string{"user"}, On: On("click")},
+		{Name: "again", Kind: "count", Scope: []string{"user"}, On: On("click"), As: "log"}, // the same cell
+		{Name: "ctr", Kind: "rate", Scope: []string{"item"}, Of: On("click"), Over: On("exposure")},
+		{Name: "all", Kind: "count", Scope: []string{"item"}, On: On(AnyType)},
+	}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ, want := range map[string]int{"click": 3, "exposure": 2, "search": 1} {
+		if got := s.Cells(typ); got != want {
+			t.Errorf("a %s changes %d cells, want %d", typ, got, want)
+		}
+	}
+}
+
 func TestANumberIsReadByItsColumn(t *testing.T) {
 	s := newStore(t)
 	q := s.NewQuery()

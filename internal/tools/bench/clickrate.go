@@ -51,9 +51,42 @@ func (b *bench) rates(ctx context.Context) error {
 		}
 		for _, pace := range ratePaces {
 			b.say("stream at %s events/s, repeat %d of %d", plain(float64(pace)), i+1, b.opts.repeats)
-			if err := b.addPace(names, pace); err != nil {
+			name := fmt.Sprintf("%s events/s, checkpoints %v apart: event → value", plain(float64(pace)), rateEvery)
+			everybody := func(*flink.Event) bool { return true }
+			if err := b.addPace(name, names, &clickrate.Split(rateEvents, 1)[0], pace, everybody); err != nil {
 				return err
 			}
+		}
+		b.say("stream with a hot key, repeat %d of %d", i+1, b.opts.repeats)
+		if err := b.addHot(ctx, names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hotPace is the events a second at which a hot key is measured, with those beside it.
+const hotPace = 200_000
+
+// addHot compares a stream in which all users are equally busy with one in which a single user and item have four events in five.
+func (b *bench) addHot(ctx context.Context, names *clickrate.Names) error {
+	for _, s := range []struct {
+		name string
+		part clickrate.Part
+	}{
+		{"all keys equally busy", clickrate.Uniform(rateEvents)},
+		{"one key with 80 % of the events", clickrate.Hot(rateEvents)},
+	} {
+		parts := []clickrate.Part{s.part}
+		rate, err := b.rateOf(ctx, names, parts, rateEvery)
+		if err != nil {
+			return err
+		}
+		rate.add(b, s.name+", one core, checkpoints "+rateEvery.String()+" apart", noGoal)
+		others := func(e *flink.Event) bool { return e.User != clickrate.HotUser }
+		name := fmt.Sprintf("%s, %s events/s: event → value of the other keys", s.name, plain(hotPace))
+		if err := b.addPace(name, names, &parts[0], hotPace, others); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -81,20 +114,53 @@ func rateGoal(cores int, every time.Duration) goal {
 	return atLeast(flinkRingUnsaved)
 }
 
-// addRate runs one worker per part, each on a core of its own, as fast as they go.
+// rate is how fast workers went.
+type rate struct {
+	events  float64
+	seconds float64
+	usage   usage
+	first   flink.Total // outputs of the first lap
+
+	checkpoints int
+	bytes       int64 // of all of them
+}
+
+func (r *rate) add(b *bench, name string, g goal) {
+	f := b.figures.add(name, "events/s", g, r.events/r.seconds)
+	f.cpu = append(f.cpu, r.usage)
+	b.figures.add(name+", CPU per event", "ns", noGoal, r.usage.server*r.seconds*1e9/r.events)
+	if r.checkpoints > 0 {
+		b.figures.add(name+": checkpoints", "", noGoal, float64(r.checkpoints))
+		b.figures.add(name+": size of a checkpoint", "MB", noGoal, float64(r.bytes)/1e6/float64(r.checkpoints))
+	}
+}
+
+// addRate takes the figures of the stream that Flink had.
 func (b *bench) addRate(ctx context.Context, names *clickrate.Names, parts []clickrate.Part, every time.Duration) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(parts)))
-	workers, done, err := b.workers(names, len(parts), every)
+	r, err := b.rateOf(ctx, names, parts, every)
 	if err != nil {
 		return err
 	}
+	if want, _ := flink.Expected(flink.Ring, rateEvents); r.first != want {
+		b.note("The outputs of %d workers come to %+v, those of Flink to %+v: that is a bug.", len(parts), r.first, want)
+	}
+	r.add(b, rateName(len(parts), every), rateGoal(len(parts), every))
+	return nil
+}
+
+// rateOf runs one worker per part, each on a core of its own, as fast as they go.
+func (b *bench) rateOf(ctx context.Context, names *clickrate.Names, parts []clickrate.Part, every time.Duration) (*rate, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(len(parts)))
+	workers, done, err := b.workers(names, len(parts), every)
+	if err != nil {
+		return nil, err
+	}
 	defer done()
 	var applied atomic.Uint64
-	var first flink.Total // of the first lap
 	firsts := make([]flink.Total, len(parts))
 	g, ctx := errgroup.WithContext(ctx)
-	before, start := readCPU(0), time.Now()
-	until := start.Add(b.opts.long(rateTime))
+	before := readCPU(0)
+	until := before.at.Add(b.opts.long(rateTime))
 	for i, w := range workers {
 		g.Go(func() error {
 			for lap := int64(0); ; lap++ {
@@ -109,38 +175,21 @@ func (b *bench) addRate(ctx context.Context, names *clickrate.Names, parts []cli
 			}
 		})
 	}
-	err = g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
 	after := readCPU(0)
-	if err != nil {
-		return err
-	}
-	for _, t := range firsts {
-		first = first.Plus(t)
-	}
-	if want, _ := flink.Expected(flink.Ring, rateEvents); first != want {
-		b.note("The outputs of %d workers come to %+v, those of Flink to %+v: that is a bug.", len(parts), first, want)
-	}
-	name, n := rateName(len(parts), every), float64(applied.Load())
 	u := before.until(after)
-	f := b.figures.add(name, "events/s", rateGoal(len(parts), every), n/after.at.Sub(before.at).Seconds())
-	f.cpu = append(f.cpu, usage{server: u.generator, others: u.others})
-	b.figures.add(name+", CPU per event", "ns", noGoal, (after.generator-before.generator)*1e9/n)
-	if every > 0 {
-		b.addRateCheckpoints(name, workers)
+	r := &rate{
+		events: float64(applied.Load()), seconds: after.at.Sub(before.at).Seconds(),
+		usage: usage{server: u.generator, others: u.others}, // it all runs in this process
 	}
-	return nil
-}
-
-func (b *bench) addRateCheckpoints(name string, workers []*clickrate.Worker) {
-	written, bytes := 0, int64(0)
-	for _, w := range workers {
+	for i, w := range workers {
+		r.first = r.first.Plus(firsts[i])
 		n, size := w.Checkpoints()
-		written, bytes = written+n, bytes+size
+		r.checkpoints, r.bytes = r.checkpoints+n, r.bytes+size
 	}
-	b.figures.add(name+": checkpoints", "", noGoal, float64(written))
-	if written > 0 {
-		b.figures.add(name+": size of a checkpoint", "MB", noGoal, float64(bytes)/1e6/float64(written))
-	}
+	return r, nil
 }
 
 // workers makes fresh workers; done closes them and removes what they wrote.
@@ -176,21 +225,23 @@ func (b *bench) workers(names *clickrate.Names, n int, every time.Duration) (wor
 	return workers, done, nil
 }
 
-// addPace measures from when an event is handed over to when its value is there, checkpoints going on.
-func (b *bench) addPace(names *clickrate.Names, pace int) error {
+// addPace measures from when an event is handed over to when its value is there, checkpoints going on; of those that count.
+func (b *bench) addPace(name string, names *clickrate.Names, part *clickrate.Part, pace int, counts func(*flink.Event) bool) error {
 	workers, done, err := b.workers(names, 1, rateEvery)
 	if err != nil {
 		return err
 	}
 	defer done()
-	parts := clickrate.Split(rateEvents, 1)
 	var took latencies
-	err = workers[0].Pace(&parts[0], pace, b.opts.long(rateTime), func(_ *flink.Event, d time.Duration) { took = append(took, d) })
+	err = workers[0].Pace(part, pace, b.opts.long(rateTime), func(e *flink.Event, d time.Duration) {
+		if counts(e) {
+			took = append(took, d)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	slices.Sort(took)
-	name := fmt.Sprintf("%s events/s, checkpoints %v apart: event → value", plain(float64(pace)), rateEvery)
 	b.figures.add(name+", p50", "ms", noGoal, ms(took.quantile(0.5)))
 	b.figures.add(name+", p99", "ms", noGoal, ms(took.quantile(0.99)))
 	b.figures.add(name+", p99.9", "ms", noGoal, ms(took.quantile(0.999)))
