@@ -40,7 +40,7 @@ type Feature struct {
 	Expr      string   `yaml:"expr"`      // formula over features declared above
 	Buckets   Buckets  `yaml:"buckets"`   // ascending bounds, or log2
 	Base      float64  `yaml:"base"`      // of buckets without bounds; 2
-	Values    Strings  `yaml:"values"`    // texts that are told apart
+	Values    Strings  `yaml:"values"`    // texts that are told apart; the hosts of a site
 	Size      int      `yaml:"size"`      // buckets of a hash, length of a vector
 	Reduce    string   `yaml:"reduce"`    // how a vector becomes fewer numbers
 	Quantile  float64  `yaml:"quantile"`  // above 0, below 1

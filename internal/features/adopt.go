@@ -87,6 +87,7 @@ func (q *Query) pin() {
 	q.name(q.userID)
 	p := q.store.program
 	q.values, q.read = make([]fieldValue, len(p.fields)), make([]uint64, len(p.fields))
+	q.spare = make([]fieldValue, len(p.fields))
 	q.nums, q.cats = make([]float64, len(p.feats)), make([]category, len(p.feats))
 	q.keeps = make([]kept, p.keeps)
 	q.rows, q.groups = make([][]uint64, len(p.scopes)), make([]uint32, len(p.scopes))

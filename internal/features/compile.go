@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"recsvc/internal/event"
+	"recsvc/internal/lexical"
 )
 
 // compiler builds a program; the maps find what is shared.
@@ -22,12 +23,17 @@ type compiler struct {
 	version string           // of the definition at hand
 	owners  map[place]string // the first feature of each cell
 	err     *DefinitionError
+
+	derivers   map[string]int                // by what they make
+	sentiments map[string]*lexical.Sentiment // by the text of their lexicon
 }
 
 func compile(defs []Definition, opts Options) (*program, error) {
 	c := &compiler{
-		p: &program{}, fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]place{},
+		p:      &program{spelled: map[int]func(event.Value) string{}, texts: map[uint64]string{}},
+		fields: map[field]int{}, scopes: map[string]int{}, cells: map[string]place{},
 		owners: map[place]string{}, byName: map[string]int{}, updates: map[string]map[int][]op{}, opts: opts,
+		derivers: map[string]int{}, sentiments: map[string]*lexical.Sentiment{},
 	}
 	if err := c.patterns(opts.Patterns); err != nil {
 		return nil, err
@@ -177,6 +183,11 @@ func (c *compiler) add(d Definition, family string) error {
 		return err
 	}
 	f.compiled.Definition = d
+	for _, in := range f.inputs {
+		f.byItem = f.byItem || c.p.feats[in].byItem
+		f.listed = f.listed || c.p.feats[in].listed
+	}
+	c.p.listed = c.p.listed || f.listed
 	c.byName[d.Name] = len(c.p.feats)
 	c.p.feats = append(c.p.feats, f)
 	return nil

@@ -97,7 +97,9 @@ func (q *Query) raw(i int) event.Value {
 	return event.Value{}
 }
 
-func (c *compiler) options() expression.Options { return expression.Options{} }
+func (c *compiler) options() expression.Options {
+	return expression.Options{Functions: c.textFunctions()}
+}
 
 // condition compiles a formula over an event that is true or false.
 func (c *compiler) condition(key, text string) (*eventExpr, error) {
@@ -163,7 +165,7 @@ func (c *compiler) featureFormula(key, text string) (x *expression.Expression[Qu
 			return presentNumber(q.nums[i], !math.IsNaN(q.nums[i]) && !math.IsInf(q.nums[i], 0))
 		}}, nil
 	}
-	x, err = expression.CompileNumber(text, names, c.options())
+	x, err = expression.CompileNumber(text, names, expression.Options{})
 	if err != nil {
 		return nil, nil, c.textError(key, err)
 	}

@@ -3,6 +3,7 @@ package features
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ const (
 	formInstant             // an RFC 3339 time, or Unix milliseconds: its number is Unix seconds
 	formRaw                 // the value itself, for expressions
 	formVector              // n numbers, in a list or in one text: its weights
+	formDerived             // what the program's n-th deriver makes of it
 )
 
 // parseField reads "item.tags[0]" and its like.
@@ -90,8 +92,8 @@ type category struct {
 
 var missing = fieldValue{num: math.NaN()}
 
-// read takes the field's value out of a flat map.
-func (f field) read(attrs event.Attributes) fieldValue {
+// read takes the field's value out of a flat map; buf is memory for the elements of a list.
+func (f field) read(attrs event.Attributes, buf []uint64) fieldValue {
 	v, ok := attrs.Get(f.key)
 	if !ok {
 		return missing
@@ -110,11 +112,11 @@ func (f field) read(attrs event.Attributes) fieldValue {
 		case f.index >= 0:
 			return scalar(event.Value{Kind: event.String, Str: v.List[f.index]})
 		}
-		out := fieldValue{category: category{id: hashString(v.List[0]), list: make([]uint64, len(v.List))}, num: math.NaN()}
-		for i, s := range v.List {
-			out.list[i] = hashString(s)
+		list := slices.Grow(buf[:0], len(v.List))
+		for _, s := range v.List {
+			list = append(list, hashString(s))
 		}
-		return out
+		return fieldValue{category: category{id: list[0], list: list}, num: math.NaN()}
 	}
 	if f.index > 0 {
 		return missing
@@ -146,6 +148,9 @@ func instant(v event.Value) fieldValue {
 	case event.Number:
 		return identified(hashNumber(v.Num), v.Num/1e3)
 	case event.String:
+		if s := v.Str; len(s) < 20 || s[4] != '-' || s[7] != '-' || s[10] != 'T' {
+			return missing // time.Parse would make an error first
+		}
 		if t, err := time.Parse(time.RFC3339Nano, v.Str); err == nil {
 			return identified(hashString(v.Str), float64(t.UnixMilli())/1e3)
 		}
@@ -168,9 +173,9 @@ func scalar(v event.Value) fieldValue {
 	return missing
 }
 
-// parseNumber reads numbers that arrive as text; NaN for anything else.
+// parseNumber reads decimal numbers that arrive as text; NaN for anything else.
 func parseNumber(s string) float64 {
-	if s == "" || len(s) > 32 || (s[0] != '-' && s[0] != '.' && (s[0] < '0' || s[0] > '9')) {
+	if len(s) > 32 || !decimal(s) {
 		return math.NaN()
 	}
 	x, err := strconv.ParseFloat(s, 64)
@@ -178,6 +183,33 @@ func parseNumber(s string) float64 {
 		return math.NaN()
 	}
 	return x
+}
+
+// decimal reports whether a text has the form of a decimal number, so that none is parsed, and no error made, of all the others.
+func decimal(s string) bool {
+	digits := func() (n int) {
+		for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+			n++
+		}
+		s = s[n:]
+		return n
+	}
+	s = strings.TrimPrefix(s, "-")
+	n := digits()
+	if strings.HasPrefix(s, ".") {
+		s = s[1:]
+		n += digits()
+	}
+	if n == 0 || s == "" {
+		return n > 0
+	}
+	if s[0]|0x20 != 'e' {
+		return false
+	}
+	if s = s[1:]; s != "" && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	return digits() > 0 && s == ""
 }
 
 // calendar reads hour or weekday (UTC) of t.

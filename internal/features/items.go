@@ -122,7 +122,7 @@ func (t *itemTable) refresh(it *Item) {
 		case f.key == "":
 			it.values[t.program.slotOf[i]] = identified(it.hash, missing.num)
 		default:
-			it.values[t.program.slotOf[i]] = f.read(it.Attrs)
+			it.values[t.program.slotOf[i]] = t.program.keep(i, it.Attrs)
 		}
 	}
 	it.Available, it.Created, it.categories = it.Known, 0, it.categories[:0]

@@ -49,8 +49,18 @@ var kindTable = sync.OnceValue(func() []Kind {
 		sessionKinds(),
 		presenceKinds(),
 		timeKinds(),
+		clockKinds(),
 		fieldKinds(),
+		scalarKinds(),
+		vectorKinds(),
+		headerKinds(),
+		placeKinds(),
+		textKinds(),
+		keywordKinds(),
+		sentimentKinds(),
+		listKinds(),
 		derivedKinds(),
+		scaleKinds(),
 	)
 })
 

@@ -3,6 +3,7 @@ package features
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // timeKinds measure how long ago something was.
@@ -26,6 +27,15 @@ func timeKinds() []Kind {
 - {name: account_age, kind: age, field: user.created, as: log}`,
 			build: compileAge,
 		},
+		{
+			Name: "item_age", Group: "Time",
+			Doc:  "Seconds since the item came to be: `age` of `item.created`. 0 when that lies ahead, missing when the item does not say.",
+			Keys: keys(optional("field", "`item.FIELD` with the instant, RFC 3339 or Unix milliseconds; `item.created`"), numberKeys),
+			As:   numberForms,
+			Example: `
+- {name: item_age, kind: item_age, as: log}`,
+			build: compileItemAge,
+		},
 	}
 }
 
@@ -47,6 +57,13 @@ func compileTimeSince(c *compiler, d *Definition, f *feature) error {
 	return c.aggregate(d, f, l, fmt.Sprint("time", on.name), func(at place) {
 		c.on(on, at, l, one, func(s slot, t *touch) { s.w[0] = max(s.w[0], uint64(t.time)) })
 	})
+}
+
+func compileItemAge(c *compiler, d *Definition, f *feature) error {
+	if d.Field != "" && !strings.HasPrefix(d.Field, "item.") {
+		return c.fail("field", "%q is no field of items: write item.FIELD, or kind: age", d.Field)
+	}
+	return compileAge(c, d, f)
 }
 
 func compileAge(c *compiler, d *Definition, f *feature) error {

@@ -44,6 +44,8 @@ func (p *program) shape(i int) Shape {
 		return ShapeVector
 	case f.weighted:
 		return ShapeWeighted
+	case f.single:
+		return ShapeCategory
 	case len(f.inputs) > 0:
 		for _, in := range f.inputs {
 			if p.shape(in) == ShapeCategories {
@@ -114,9 +116,11 @@ func (n *Namer) gather(q *Query) {
 	if q.user != nil {
 		if attrs, err := event.DecodeAttributes(q.user.attrs); err == nil {
 			n.attributes(attrs)
+			n.spell(fromUser, attrs)
 		}
 	}
 	n.attributes(q.context)
+	n.spell(fromContext, q.context)
 	for i := range n.store.program.fields {
 		if n.store.program.fields[i].source == fromTime {
 			n.number(q.field(i).num)
@@ -125,6 +129,7 @@ func (n *Namer) gather(q *Query) {
 	if q.item != nil {
 		n.add(q.item.ID)
 		n.attributes(q.item.Attrs)
+		n.spell(fromItem, q.item.Attrs)
 	}
 	for ; n.known < n.store.items.n; n.known++ {
 		it := n.store.items.at(n.known)
@@ -147,6 +152,18 @@ func (n *Namer) attributes(attrs event.Attributes) {
 	}
 }
 
+// spell notes what is made of the fields of a source.
+func (n *Namer) spell(from source, attrs event.Attributes) {
+	p := n.store.program
+	for i, text := range p.spelled {
+		if f := &p.fields[i]; f.source == from {
+			if v, ok := f.value(attrs); ok {
+				n.add(text(v))
+			}
+		}
+	}
+}
+
 func (n *Namer) add(s string) { n.texts[hashString(s)] = s }
 
 func (n *Namer) number(x float64) { n.texts[hashNumber(x)] = string(appendNumber(nil, x)) }
@@ -157,6 +174,9 @@ func (n *Namer) text(id uint64) string {
 		return s
 	}
 	if s, ok := n.items[id]; ok {
+		return s
+	}
+	if s, ok := n.store.program.texts[id]; ok {
 		return s
 	}
 	return fmt.Sprintf("#%016x", id)

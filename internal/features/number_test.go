@@ -1,6 +1,10 @@
 package features
 
 import (
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,5 +46,31 @@ func TestANumberIsReadByItsColumn(t *testing.T) {
 		if got := q.Number(column); got != tc.want {
 			t.Errorf("%v after a click: %v, want %v", tc.at, got, tc.want)
 		}
+	}
+}
+
+func TestDecimalTextsAreThoseThatParse(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	alphabet := "0123456789..--++eE ,x_"
+	numbers := 0
+	for range 200_000 {
+		text := make([]byte, rng.IntN(9))
+		for i := range text {
+			text[i] = alphabet[rng.IntN(len(alphabet))]
+		}
+		s := string(text)
+		want, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsInf(want, 0) || s[0] == '+' || strings.Contains(s, "_") { // Go's digits, nobody else's
+			want = math.NaN()
+		}
+		if got := parseNumber(s); got != want && (got == got || want == want) {
+			t.Fatalf("%q is %v, want %v", s, got, want)
+		}
+		if want == want {
+			numbers++
+		}
+	}
+	if numbers < 10_000 {
+		t.Errorf("only %d texts are numbers", numbers)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/zeebo/xxh3"
+
+	"recsvc/internal/event"
 )
 
 // program is the compiled form of a list of definitions. It is immutable.
@@ -17,6 +19,11 @@ type program struct {
 	raw        bool             // users have fields that share their attributes' memory
 	caches     int              // group rows that an item remembers
 	keeps      int              // features that keep something for a list
+	derived    []deriver
+	spelled    map[int]func(event.Value) string // fields whose derived category is a text of its own
+	texts      map[uint64]string                // categories that definitions make, by hash
+	listed     bool                             // some feature depends on the list at hand
+	tables     int                              // that queries make of it
 	feats      []feature
 	updates    map[string]*update // by event type
 	contextual map[string]bool    // event types that update something whose key or value is in the context
@@ -52,6 +59,8 @@ type feature struct {
 	weighted bool // categories with a weight each
 	dense    bool // weighted, and the categories are the places 0, 1, 2 … of a vector
 	byItem   bool // depends on the item: computed once per candidate
+	listed   bool // depends on the list that the item stands in
+	single   bool // one category at the most
 	emitted  bool
 
 	compiled *Compiled

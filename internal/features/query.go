@@ -34,9 +34,11 @@ type Query struct {
 	now      event.Time
 	item     *Item
 
+	listing
 	context event.Attributes
 	session string       // of the event; empty: that of the context
 	values  []fieldValue // context and calendar fields, by the program's field index
+	spare   []fieldValue // memory for values
 	read    []uint64     // of values: the list that each was read for
 	list    uint64       // number of the present list
 	nums    []float64    // of numeric features
@@ -92,6 +94,7 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 	q.prepared = false
 	q.context, q.session, q.now = context, "", now
 	q.list++
+	q.forget()
 	q.item, q.fresh = nil, false
 	q.resolve()
 }
@@ -287,11 +290,20 @@ func (q *Query) readField(i int) {
 	switch f := &q.store.program.fields[i]; {
 	case f.source == fromTime:
 		q.values[i] = f.calendar(q.now)
+		return
 	case f.source == fromSession && q.session != "":
 		q.values[i] = identified(hashString(q.session), missing.num)
-	default:
-		q.values[i] = f.read(q.context)
+		return
 	}
+	spare := &q.spare[i]
+	v := q.store.program.read(i, q.context, spare)
+	if v.list != nil { // its memory serves the next list
+		spare.list = v.list
+	}
+	if v.weights != nil {
+		spare.weights = v.weights
+	}
+	q.values[i] = v
 }
 
 // key hashes the parts of a scope beside its owner; 0 when one of them is missing.

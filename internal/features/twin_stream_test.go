@@ -44,6 +44,8 @@ type twinStream struct {
 	now event.Time
 }
 
+var twinTexts = []string{"多少钱？", "链接", "发个链接，多少钱", "great!", "not great", "太差了", "stone", "\xff"}
+
 var twinDevices = []string{"ios", "android", "web", ""}
 
 // step lets time pass: mostly a little, often not at all, at times a long silence, seldom years.
@@ -104,6 +106,9 @@ func (r *twinStream) event() event.Event {
 	switch e.Type {
 	case "search", "enter", "exit":
 		e.Item = ""
+	}
+	if r.IntN(2) > 0 {
+		e.Text = twinTexts[r.IntN(len(twinTexts))]
 	}
 	if r.IntN(5) > 0 {
 		e.HasValue, e.Value = true, float64(r.IntN(121)-40)/4

@@ -47,6 +47,7 @@ func twinKinds() []twinKind {
 		sessionTwins(),
 		presenceTwins(),
 		timeTwins(),
+		textTwins(),
 	)
 }
 

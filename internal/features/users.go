@@ -117,7 +117,7 @@ func (t *userTable) refresh(u *user, attrs event.Attributes) {
 		case f.key == "":
 			u.values[t.program.slotOf[i]] = identified(hashString(u.id), missing.num)
 		default:
-			u.values[t.program.slotOf[i]] = f.read(attrs)
+			u.values[t.program.slotOf[i]] = t.program.keep(i, attrs)
 		}
 	}
 }
