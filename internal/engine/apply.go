@@ -108,6 +108,7 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 	}
 	c.Shared = feedback.Vector(e.query.Shared())
 	e.watch(r)
+	e.query.Place(r.Event.Position)
 	e.query.Item((*features.Vector)(&c.Own), item)
 	e.Model.Predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
 	e.watched(0, *c)
@@ -118,22 +119,23 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 func (e *Engine) applyServed(r *event.Record) {
 	s := r.Served
 	own, p := e.list.take(len(s.Items), len(e.captured.P))
+	items := e.list.named(e.Features, s.Items)
 	if e.opts.FeaturesOnly {
-		for i := range s.Items {
-			e.Features.EnsureItem(s.Items[i].Item)
-		}
 		e.joiner.Served(r, feedback.Vector{}, own, p)
 		e.count(applied)
 		return
 	}
 	e.query.Begin(s.User, s.Context, s.Time)
+	e.query.List(items)
 	shared := e.query.Shared()
 	e.watch(r)
+	compared := s.Model != "" && !e.Features.ReadsList() // else something other than the model, or than this list, gave the scores
 	for i := range s.Items {
-		e.query.Item((*features.Vector)(&own[i]), e.Features.EnsureItem(s.Items[i].Item))
+		e.query.Place(int32(i + 1))
+		e.query.Item((*features.Vector)(&own[i]), items[i])
 		e.Model.Predict(p[i], model.Vector(shared), model.Vector(own[i]))
 		e.watched(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
-		if s.Model != "" { // else something other than the model gave the scores
+		if compared {
 			e.compare(s.Items[i].Score, p[i])
 		}
 	}

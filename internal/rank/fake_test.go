@@ -3,6 +3,7 @@ package rank
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,7 @@ type fakeQuery struct {
 	user     string
 	prepared bool
 	begun    bool
+	list     []ItemRef
 }
 
 const sharedSlot = 1 << 30
@@ -121,12 +123,17 @@ func (q *fakeQuery) Seen(dst []SeenItem) []SeenItem {
 	return append(dst, q.store.seen[q.theUser()]...)
 }
 
+func (q *fakeQuery) List(refs []ItemRef) { q.list = append(q.list[:0], refs...) }
+
 func (q *fakeQuery) Shared() Vector {
 	return Vector{Slots: []uint32{sharedSlot}, Values: []float32{0.5}}
 }
 
 func (q *fakeQuery) Item(dst *Vector, ref ItemRef) {
 	q.store.locked()
+	if !slices.Contains(q.list, ref) {
+		panic("an item that is not in the list")
+	}
 	if !q.begun {
 		panic("the query has not begun")
 	}

@@ -73,6 +73,7 @@ type pass struct {
 	seen    []SeenItem
 	scratch expression.State
 	query   Query
+	refs    []ItemRef
 	rows    [chunk]Vector
 	scores  [chunk]float32
 	order   []entry

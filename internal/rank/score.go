@@ -50,8 +50,13 @@ func (p *pass) scoreByModel() {
 	}
 }
 
-// shared is the part of the vectors that depends on the user and the context alone.
+// shared is the part of the vectors that depends on the user, the context and the list as a whole.
 func (p *pass) shared() Vector {
+	p.refs = p.refs[:0]
+	for i := range p.candidates {
+		p.refs = append(p.refs, p.candidates[i].ref)
+	}
+	p.query.List(p.refs)
 	p.r.store.RLock()
 	defer p.r.store.RUnlock()
 	return p.query.Shared()

@@ -65,6 +65,8 @@ type Query interface {
 	// Err says why the user could not be read since Begin, and so counts as unknown.
 	Err() error
 	History
+	// List says which candidates there are, for features of the whole list. It keeps nothing of refs.
+	List(refs []ItemRef)
 	// Shared returns the user and context features. It stays valid, without the lock, until the next Begin.
 	Shared() Vector
 	// Item overwrites dst, reusing its memory, with the features that depend on ref. It needs the read lock.
