@@ -30,7 +30,7 @@ func TestTheExampleOfEachKindYieldsAValue(t *testing.T) {
 			}
 			now := exampleTraffic(t, s)
 			ref, _ := s.LookupItem("i1")
-			for _, v := range s.Values("ann", exampleContext(1), ref, now) {
+			for _, v := range s.Values("ann", exampleContext(0), ref, now) {
 				if math.IsNaN(v.Number) && v.Text == "" {
 					t.Errorf("%s is missing", v.Name)
 				}
@@ -42,6 +42,15 @@ func TestTheExampleOfEachKindYieldsAValue(t *testing.T) {
 func exampleText(s string) event.Value { return event.Value{Kind: event.String, Str: s} }
 
 func exampleList(s ...string) event.Value { return event.Value{Kind: event.List, List: s} }
+
+func exampleVector() event.Value {
+	var v event.Value
+	for i := range 16 {
+		v.List = append(v.List, fmt.Sprint(float64(i)/16))
+	}
+	v.Kind = event.List
+	return v
+}
 
 func exampleContext(i int) event.Attributes {
 	return event.Attributes{
@@ -65,7 +74,8 @@ func exampleTraffic(t *testing.T, s *features.Store) event.Time {
 		s.UpsertItem(&event.Item{ID: fmt.Sprint("i", i), Attrs: event.Attributes{
 			{Key: "categories", Value: exampleList(fmt.Sprint("k", i%2), "all")},
 			{Key: "created", Value: exampleText("2022-04-01T00:00:00Z")},
-			{Key: "embedding", Value: exampleList("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8")},
+			{Key: "creator", Value: exampleText("c1")},
+			{Key: "embedding", Value: exampleVector()},
 			{Key: "location", Value: exampleText("31.1,121.4")},
 			{Key: "price", Value: event.Value{Kind: event.Number, Num: float64(10 + i)}},
 			{Key: "tags", Value: exampleList("sport", fmt.Sprint("t", i))},
@@ -77,7 +87,7 @@ func exampleTraffic(t *testing.T, s *features.Store) event.Time {
 		s.UpsertUser(&event.User{ID: u, Attrs: event.Attributes{
 			{Key: "age", Value: event.Value{Kind: event.Number, Num: 30}},
 			{Key: "created", Value: exampleText("2022-01-01T00:00:00Z")},
-			{Key: "embedding", Value: exampleList("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8")},
+			{Key: "embedding", Value: exampleVector()},
 			{Key: "vip", Value: event.Value{Kind: event.Bool, Num: 1}},
 		}})
 	}
