@@ -49,6 +49,7 @@ func commands() []command {
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
 		{"archive", "-data DIR -out DIR [-from TIME] [-to TIME] [-append] [-json]", "write the log as Parquet files that any engine can query", archiveLog},
 		{"backfill", "-config FILE -data DIR [-archive DIR]", "make the state of changed features from the log, with the server stopped", refillCommand},
+		{"autofeature", "-from FILE… [-items FILE] [-users FILE] [-n EVENTS] [-out FILE]", "propose a configuration from a sample of events", proposeFeatures},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},
 		{"verify", "-data DIR [-config FILE] [-json]", "read everything in a data directory and say what is damaged", verify},
 		{"check", "-config FILE", "validate a configuration", check},
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, std stdio) error {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "recsvc is a real-time recommendation server.\n\nUsage: recsvc COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.short)
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
 	}
 	fmt.Fprint(w, "\n`recsvc COMMAND -h` explains a command's flags. Start with `recsvc demo`.\n")
 }

@@ -46,10 +46,11 @@ var rooms = map[string][]string{
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
 		"internal/dirty",
 	},
-	"internal/parity":     {"internal/event", "internal/features", "internal/feedback"},
-	"internal/export":     {"internal/event", "internal/features", "internal/feedback"},
-	"internal/expression": {"internal/event"},
-	"internal/rank":       {"internal/event", "internal/features", "internal/model", "internal/expression"},
+	"internal/autofeature": {"internal/event", "internal/lexical"},
+	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},
+	"internal/export":      {"internal/event", "internal/features", "internal/feedback"},
+	"internal/expression":  {"internal/event"},
+	"internal/rank":        {"internal/event", "internal/features", "internal/model", "internal/expression"},
 	"internal/api": {
 		"internal/event", "internal/ingest", "internal/state", "internal/features", "internal/model", "internal/engine",
 		"internal/rank",
@@ -59,7 +60,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/rank",
-	"internal/expression", "internal/lexical",
+	"internal/expression", "internal/lexical", "internal/autofeature",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
