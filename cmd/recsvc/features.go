@@ -21,6 +21,9 @@ func featuresCommand(_ context.Context, args []string, std stdio) error {
 	file := fs.String("config", "", "configuration `FILE`; the built-in one when absent")
 	asJSON := fs.Bool("json", false, "print JSON")
 	if len(args) == 0 || args[0] != "explain" && args[0] != "list" {
+		if err := parse(fs, args, nil); err != nil {
+			return err
+		}
 		fs.Usage()
 		return errUsage
 	}
