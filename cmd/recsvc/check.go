@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"recsvc/configs"
 	"recsvc/internal/config"
@@ -65,11 +66,34 @@ func checkRooms(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRetention(c); err != nil {
+		return err
+	}
 	if _, err := feedback.New(feedbackOptions(c), nothing{}); err != nil {
 		return c.Errorf("models[0].heads", "%v", err)
 	}
 	if _, err := rank.New(rank.FromFeatures(store), nil, rank.Options{Scenes: scenes(c)}); err != nil {
 		return c.Errorf("rank.scenes", "%v", err)
+	}
+	return nil
+}
+
+// checkRetention refuses windows that reach further back than our own log: nothing could fill them anew when definitions change. Of a
+// log in Kafka the brokers decide how far back it reaches.
+func checkRetention(c *config.Config) error {
+	kept := c.Log.RetainAge
+	if kept <= 0 || len(c.Kafka.Brokers) > 0 {
+		return nil
+	}
+	for i, f := range c.Features {
+		key, longest := "window", f.Window
+		if len(f.Windows) > 0 {
+			key, longest = "windows", slices.Max(f.Windows)
+		}
+		if longest > kept {
+			return c.Errorf(fmt.Sprintf("features[%d].%s", i, key),
+				"feature %q: %v is longer than log.retain_age (%v): a longer log or a shorter window is needed", f.Name, longest, kept)
+		}
 	}
 	return nil
 }

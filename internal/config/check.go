@@ -148,6 +148,10 @@ func (k *checker) features() {
 	for i := range k.c.Features {
 		f, path := &k.c.Features[i], fmt.Sprintf("features[%d]", i)
 		k.unique(path+".name", f.Name, names)
+		for _, key := range []string{"window", "slide", "half_life", "gap", "timeout", "ttl"} {
+			_, given := k.c.places[path+"."+key]
+			k.that(!given || f.lasting(key) > 0, path+"."+key, "must be longer than 0, or be left out")
+		}
 		k.that(f.Input == "" || len(f.Inputs) == 0, path+".input", "give input or inputs, not both")
 	}
 }

@@ -144,3 +144,10 @@ func (m *Model) setDefaults() { m.Bits = 22 }
 func (h *Head) setDefaults() {
 	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100}
 }
+
+// lasting is a duration by its key.
+func (f *Feature) lasting(key string) time.Duration {
+	return map[string]time.Duration{
+		"window": f.Window, "slide": f.Slide, "half_life": f.HalfLife, "gap": f.Gap, "timeout": f.Timeout, "ttl": f.TTL,
+	}[key]
+}

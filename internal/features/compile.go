@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"recsvc/internal/event"
@@ -24,6 +23,7 @@ type compiler struct {
 	owners  map[place]string // the first feature of each cell
 	err     *DefinitionError
 
+	declared   []string                      // names of all definitions
 	derivers   map[string]int                // by what they make
 	sentiments map[string]*lexical.Sentiment // by the text of their lexicon
 }
@@ -37,6 +37,9 @@ func compile(defs []Definition, opts Options) (*program, error) {
 	}
 	if err := c.patterns(opts.Patterns); err != nil {
 		return nil, err
+	}
+	for _, d := range defs {
+		c.declared = append(c.declared, d.Name)
 	}
 	for i, d := range defs {
 		c.err, c.version = &DefinitionError{Index: i, Name: d.Name}, d.Version()
@@ -130,6 +133,9 @@ func (c *compiler) addWindows(d Definition) error {
 	windows := d.Windows
 	d.Windows = nil
 	for i, w := range windows {
+		if w <= 0 {
+			return c.fail("windows", "must be longer than 0")
+		}
 		if slices.Contains(windows[:i], w) {
 			return c.fail("windows", "%s stands there twice", shortDuration(w))
 		}
@@ -173,7 +179,7 @@ func (c *compiler) add(d Definition, family string) error {
 	}
 	kind, ok := kindNamed(d.Kind)
 	if !ok {
-		return c.fail("kind", "%q is none of %s", d.Kind, strings.Join(kindNames(), ", "))
+		return c.fail("kind", "no kind %q: %s", d.Kind, orKnown(d.Kind, kindNames()))
 	}
 	if err := kind.accept(c, &d); err != nil {
 		return err
@@ -375,9 +381,10 @@ func (c *compiler) tiles(d *Definition) (slide time.Duration, err error) {
 	case d.Window%slide != 0 && d.Slide == 0:
 		return 0, c.fail("window", "%v is no multiple of a twelfth of itself in whole nanoseconds: give a slide that divides it", d.Window)
 	case d.Window%slide != 0:
-		return 0, c.fail("slide", "%v does not divide the window of %v", slide, d.Window)
+		return 0, c.fail("slide", "%v does not divide the window of %v: write one that does, such as %v", slide, d.Window, d.Window/12)
 	case d.Window/slide > maxTiles:
-		return 0, c.fail("slide", "%v makes %d tiles of the window of %v: at most %d", slide, d.Window/slide, d.Window, maxTiles)
+		return 0, c.fail("slide", "%v makes %d tiles of the window of %v: at most %d are allowed, that is, a slide of %v or more",
+			slide, d.Window/slide, d.Window, maxTiles, (d.Window+maxTiles-1)/maxTiles)
 	}
 	d.Slide = slide
 	return slide, nil
@@ -389,7 +396,7 @@ const maxTiles = 1024
 // accumulator checks the three ways to forget and returns the accumulator.
 func (c *compiler) accumulator(d *Definition, lanes int) (accumulator, error) {
 	if d.Window > 0 && d.HalfLife > 0 {
-		return accumulator{}, c.fail("half_life", "window and half_life exclude each other")
+		return accumulator{}, c.fail("half_life", "window and half_life exclude each other: leave one out")
 	}
 	if d.HalfLife < 0 {
 		return accumulator{}, c.fail("half_life", "must be longer than 0")
@@ -430,16 +437,28 @@ func (c *compiler) compilePrior(d *Definition, acc accumulator, what string, ent
 func (c *compiler) input(key, name string) (int, error) {
 	i, ok := c.byName[name]
 	if !ok {
-		return 0, c.fail(key, "%q is not a feature declared above: inputs stand before what is made of them", name)
+		return 0, c.fail(key, "%s", c.notAbove(name))
 	}
 	return i, nil
+}
+
+// notAbove says why a name stands for no feature that another one could be made of. Only those above it can be, so that none is made
+// of itself.
+func (c *compiler) notAbove(name string) string {
+	if name == c.err.Name {
+		return fmt.Sprintf("%q would be made of itself: name features declared above it", name)
+	}
+	if slices.Contains(c.declared, name) {
+		return fmt.Sprintf("%q is declared below: move it above what is made of it", name)
+	}
+	return fmt.Sprintf("%q is not a feature declared above: inputs stand before what is made of them", name)
 }
 
 // numericInput finds a feature that is a number.
 func (c *compiler) numericInput(key, name string) (int, error) {
 	i, err := c.input(key, name)
 	if err == nil && !c.p.feats[i].numeric {
-		return 0, c.fail(key, "%q is not a number", name)
+		return 0, c.fail(key, "%q is not a number: name one that is, such as those of kind number", name)
 	}
 	return i, err
 }

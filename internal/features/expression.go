@@ -155,7 +155,7 @@ func (c *compiler) featureFormula(key, text string) (x *expression.Expression[Qu
 		}
 		i, ok := c.byName[name]
 		if !ok {
-			return expression.Field[Query]{}, fmt.Errorf("%q is not a feature declared above: inputs stand before what is made of them", name)
+			return expression.Field[Query]{}, errors.New(c.notAbove(name))
 		}
 		if !c.p.feats[i].numeric {
 			return expression.Field[Query]{}, fmt.Errorf("feature %q is not a number", name)

@@ -36,7 +36,7 @@ func TestScaledNumbersHaveACommonSize(t *testing.T) {
 		{scale(Definition{Deviation: 1}), "mean", "is missing beside deviation"},
 		{scale(Definition{Mean: ptr(1)}), "deviation", "must be above 0"},
 		{scale(Definition{Mean: ptr(1), Deviation: -2}), "deviation", "must be above 0"},
-		{Definition{Kind: "scale", Inputs: []string{"text"}, Min: ptr(0), Max: ptr(1)}, "inputs", `"text" is not a number`},
+		{Definition{Kind: "scale", Inputs: []string{"text"}, Min: ptr(0), Max: ptr(1)}, "inputs", `"text" is not a number: name one that is, such as those of kind number`},
 		{Definition{Kind: "scale", Inputs: []string{"number", "number"}, Min: ptr(0), Max: ptr(1)}, "inputs", "scale takes one feature, not 2"},
 		{Definition{Kind: "scale", Inputs: []string{"y"}, Min: ptr(0), Max: ptr(1)}, "inputs", `"y" is not a feature declared above: inputs stand before what is made of them`},
 	})

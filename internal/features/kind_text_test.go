@@ -111,7 +111,7 @@ func TestSentimentOfFields(t *testing.T) {
 		{Definition{Kind: "sentiment", Field: "item.text", HalfLife: time.Hour}, "half_life", "is for the texts of events: give on instead of field, or leave it out"},
 		{Definition{Kind: "sentiment", Field: "item.text", Prior: Prior{Strength: 2}}, "prior", "is for the texts of events: give on instead of field, or leave it out"},
 		{Definition{Kind: "sentiment", Field: "item.text", Lexicon: "good 3\n"}, "lexicon", `lexicon line 1: "good 3" has no tab: want a word, a tab and a score`},
-		{Definition{Kind: "sentiment", On: On("comment"), Window: time.Hour, HalfLife: time.Hour}, "half_life", "window and half_life exclude each other"},
+		{Definition{Kind: "sentiment", On: On("comment"), Window: time.Hour, HalfLife: time.Hour}, "half_life", "window and half_life exclude each other: leave one out"},
 	})
 }
 
