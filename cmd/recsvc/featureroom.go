@@ -2,6 +2,7 @@ package main
 
 import (
 	"recsvc/internal/api"
+	"recsvc/internal/event"
 	"recsvc/internal/features"
 )
 
@@ -9,33 +10,54 @@ import (
 type featureRoom struct{ *app }
 
 // Features implements api.Features: those in force, and those that are to take over from them.
-func (f *featureRoom) Features() (out []api.FeatureVersion) {
+func (f *featureRoom) Features() []api.FeatureVersion {
 	s, _ := f.backfill.state()
 	if s == stageDone {
-		return versions(definitions(f.config), "live", 1)
+		return versions(definitions(f.config), patterns(f.config), "live", 1)
 	}
+	from, to := f.backfill.from.Features, f.backfill.to.Features
+	out := versions(from.Definitions, from.Options.Patterns, "live", 1)
 	live := make(map[string]bool)
-	for _, d := range f.backfill.from.Features.Definitions {
-		live[d.Version()] = true
-	}
-	var next []features.Definition
-	for _, d := range f.backfill.to.Features.Definitions {
-		if !live[d.Version()] {
-			next = append(next, d)
-		}
+	for i := range out {
+		live[out[i].Version] = true
 	}
 	state := "backfilling"
 	if s == stageFailed {
 		state = "failed"
 	}
-	return append(versions(f.backfill.from.Features.Definitions, "live", 1), versions(next, state, f.backfill.progress())...)
+	for _, v := range versions(to.Definitions, to.Options.Patterns, state, f.backfill.progress()) {
+		if !live[v.Version] {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
-func versions(defs []features.Definition, state string, progress float64) (out []api.FeatureVersion) {
+// Readout implements api.Features.
+func (f *featureRoom) Readout(names []string) (api.Readout, error) {
+	r, err := f.features.Readout(names)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Entity implements api.Features.
+func (f *featureRoom) Entity(scope, key []string, now event.Time) ([]features.EntityFeature, error) {
+	return f.features.Entity(scope, key, now)
+}
+
+// versions describes definitions and, behind them, patterns.
+func versions(defs []features.Definition, patterns []features.Pattern, state string, progress float64) []api.FeatureVersion {
+	out := make([]api.FeatureVersion, 0, len(defs)+len(patterns))
 	for _, d := range defs {
-		out = append(out, api.FeatureVersion{
-			Name: d.Name, Kind: d.Kind, Scope: d.Scope, Version: d.Version(), State: state, Progress: progress,
-		})
+		out = append(out, api.FeatureVersion{Name: d.Name, Kind: d.Kind, Scope: d.Scope, Version: d.Version(), Definition: d.Keys()})
+	}
+	for _, p := range patterns {
+		out = append(out, api.FeatureVersion{Name: p.Name, Kind: "pattern", Scope: p.Scope, Version: p.Version(), Definition: p.Keys()})
+	}
+	for i := range out {
+		out[i].State, out[i].Progress = state, progress
 	}
 	return out
 }

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"recsvc/internal/api"
@@ -101,7 +101,24 @@ func apiMetrics(m model.Metrics) api.Metrics {
 type reader struct{ store *features.Store }
 
 // Item implements api.Reader.
-func (r *reader) Item(id string, _ event.Time) (api.ItemView, error) {
+func (r *reader) Item(id string, now event.Time) (api.ItemView, error) {
+	view, err := r.record(id)
+	if err != nil {
+		return view, err
+	}
+	found, err := r.store.Entity([]string{"item"}, []string{id}, now)
+	var none *features.NoScopeError // then items have no features of their own
+	if err != nil && !errors.As(err, &none) && !errors.Is(err, features.ErrNeverSeen) {
+		return view, fmt.Errorf("item %q: %w", id, err)
+	}
+	for i := range found {
+		view.Features = append(view.Features, found[i].NamedValue)
+	}
+	return view, nil
+}
+
+// record is an item without its features.
+func (r *reader) record(id string) (api.ItemView, error) {
 	r.store.RLock()
 	defer r.store.RUnlock()
 	ref, ok := r.store.LookupItem(id)
@@ -130,10 +147,10 @@ func (r *reader) User(id string, now event.Time) (api.UserView, error) {
 	if !ok {
 		return api.UserView{}, fmt.Errorf("user %q: %w", id, api.ErrNotFound)
 	}
-	view := api.UserView{User: p.ID, Attributes: p.Attributes, Features: map[string]float64{}, Recent: []api.RecentEvent{}}
-	for _, f := range p.Features {
-		if !math.IsNaN(f.Number) && !math.IsInf(f.Number, 0) {
-			view.Features[f.Name] = f.Number
+	view := api.UserView{User: p.ID, Attributes: p.Attributes, Features: map[string]any{}, Recent: []api.RecentEvent{}}
+	for i := range p.Features {
+		if v := p.Features[i].Any(); v != nil {
+			view.Features[p.Features[i].Name] = v
 		}
 	}
 	for _, e := range p.Recent {

@@ -35,6 +35,9 @@ func (a *API) getFeatures(w *response, _ *http.Request) error {
 	list := FeatureList{Features: append([]FeatureVersion{}, a.rooms.Features.Features()...)}
 	for i := range list.Features {
 		list.Features[i].Scope = append([]string{}, list.Features[i].Scope...)
+		if list.Features[i].Definition == nil {
+			list.Features[i].Definition = map[string]any{}
+		}
 	}
 	return w.json(http.StatusOK, list)
 }

@@ -16,7 +16,7 @@ type Role uint8
 
 // The roles, to be or-ed together.
 const (
-	RoleRead  Role = 1 << iota // every GET under /v1, recommendations and rank
+	RoleRead  Role = 1 << iota // every GET under /v1, recommendations, rank and features
 	RoleWrite                  // events, items, users
 	RoleAdmin                  // everything
 )
@@ -85,7 +85,7 @@ func needs(method, path string) Role {
 		return RoleAdmin
 	case method == http.MethodGet, method == http.MethodHead:
 		return RoleRead
-	case method == http.MethodPost && (path == "/v1/recommendations" || path == "/v1/rank"):
+	case method == http.MethodPost && (path == "/v1/recommendations" || path == "/v1/rank" || path == "/v1/features"):
 		return RoleRead
 	}
 	return RoleWrite

@@ -16,13 +16,13 @@ var testKeys = []Key{
 func TestEachRoleOpensItsRoutesOnly(t *testing.T) {
 	w := newWorld(t, withKeys(testKeys...))
 	for _, rt := range w.api.routes() {
-		path := strings.NewReplacer("{item}", "i1", "{user}", "u1", "{id}", "s1").Replace(rt.path)
+		path := strings.NewReplacer("{item}", "i1", "{user}", "u1", "{id}", "s1", "{scope}", "user", "{key}", "u1").Replace(rt.path)
 		may := map[string]bool{"": open[path], "admin": true}
 		switch {
 		case open[path]:
 			may["reader"], may["writer"], may["both"] = true, true, true
 		case strings.HasPrefix(path, "/admin"):
-		case rt.method == "GET" || path == "/v1/rank" || path == "/v1/recommendations":
+		case rt.method == "GET" || path == "/v1/rank" || path == "/v1/recommendations" || path == "/v1/features":
 			may["reader"], may["both"] = true, true
 		default:
 			may["writer"], may["both"] = true, true

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"recsvc/internal/event"
+	"recsvc/internal/features"
 	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
 )
@@ -43,6 +45,8 @@ type world struct {
 	selected                                                 ingest.LetterSelection // the last
 	lettersErr                                               error
 	backup                                                   func(context.Context, io.Writer) error
+	read                                                     []string // entities whose features were asked for
+	closed                                                   int      // readouts
 }
 
 func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
@@ -254,10 +258,14 @@ func (fakeReader) Item(id string, _ event.Time) (ItemView, error) {
 	return ItemView{
 		Item: event.Item{ID: id, Attrs: event.Attributes{
 			{Key: "categories", Value: event.Value{Kind: event.List, List: []string{"tag39"}}},
+			{Key: "features", Value: event.Value{Kind: event.Bool, Num: 1}},
 			{Key: "live", Value: event.Value{Kind: event.String, Str: "an attribute of that name"}},
 			{Key: "price", Value: event.Value{Kind: event.Number, Num: 9.5}},
 		}},
 		Live: map[string]float64{"exposures": 120, "clicks": 9},
+		Features: []features.NamedValue{
+			{Name: "item_ctr", Number: 0.075}, {Name: "age", Number: math.NaN()}, {Name: "lately", Number: math.NaN(), List: []string{"ann"}},
+		},
 	}, nil
 }
 
@@ -267,7 +275,7 @@ func (fakeReader) User(id string, at event.Time) (UserView, error) {
 	}
 	return UserView{
 		User: id, Attributes: event.Attributes{{Key: "age", Value: event.Value{Kind: event.Number, Num: 24}}},
-		Features: map[string]float64{"clicks_1h": 3},
+		Features: map[string]any{"clicks_1h": 3.0, "lately": []string{"i9"}},
 		Recent:   []RecentEvent{{Type: "click", Item: "i9", Time: at}},
 	}, nil
 }
@@ -374,7 +382,9 @@ var (
 // Features implements Features.
 func (w *world) Features() []FeatureVersion {
 	return []FeatureVersion{
-		{Name: "clicks_1h", Kind: "count", Scope: []string{"user"}, Version: "0123456789ab", State: "live", Progress: 1},
+		{Name: "clicks_1h", Kind: "count", Scope: []string{"user"}, Version: "0123456789ab", State: "live", Progress: 1, Definition: features.Definition{
+			On: features.On("click"), Windows: []time.Duration{time.Hour},
+		}.Keys()},
 		{Name: "clicks", Kind: "count", Version: "ba9876543210", State: "backfilling", Progress: 0.25},
 	}
 }

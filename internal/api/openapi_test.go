@@ -90,6 +90,8 @@ func TestAnswersObeyTheirSchemas(t *testing.T) {
 		{"GET", "/v1/users/u1", "", 200, UserView{}},
 		{"GET", "/admin/v1/status", "", 200, Status{}},
 		{"GET", "/admin/v1/features", "", 200, FeatureList{}},
+		{"POST", "/v1/features", `{"entities":[{"user":"u1","item":"i1"}]}`, 200, FeatureRows{}},
+		{"GET", "/admin/v1/features/user/u1", "", 200, EntityFeatures{}},
 		{"POST", "/admin/v1/checkpoint", "", 200, CheckpointStatus{}},
 		{"POST", "/admin/v1/snapshots", "{}", 201, Snapshot{}},
 		{"GET", "/admin/v1/snapshots", "", 200, SnapshotList{}},

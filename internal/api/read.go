@@ -27,12 +27,10 @@ func (a *API) getItem(w *response, r *http.Request) error {
 	return nil
 }
 
-// appendItem appends the flat record with the counters beside it. An attribute named live gives way to them.
+// appendItem appends the flat record with the counters and features beside it. Attributes of their names give way to them.
 func appendItem(dst []byte, v *ItemView) []byte {
 	item := v.Item
-	if _, clash := item.Attrs.Get("live"); clash {
-		item.Attrs = slices.DeleteFunc(slices.Clone(item.Attrs), func(a event.Attribute) bool { return a.Key == "live" })
-	}
+	item.Attrs = slices.DeleteFunc(slices.Clone(item.Attrs), func(a event.Attribute) bool { return a.Key == "live" || a.Key == "features" })
 	dst = item.AppendJSON(dst)
 	dst = append(dst[:len(dst)-1], `,"live":{`...)
 	names := make([]string, 0, len(v.Live))
@@ -45,6 +43,19 @@ func appendItem(dst []byte, v *ItemView) []byte {
 			dst = append(dst, ',')
 		}
 		dst = appendFloat(append(event.AppendString(dst, name), ':'), v.Live[name])
+	}
+	dst = append(dst, `},"features":{`...)
+	first := true
+	for i := range v.Features {
+		f := &v.Features[i]
+		if f.Missing() {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendValue(append(event.AppendString(dst, f.Name), ':'), f)
 	}
 	return append(dst, "}}\n"...)
 }
@@ -62,7 +73,7 @@ func (a *API) getUser(w *response, r *http.Request) error {
 		return err
 	}
 	if view.Features == nil {
-		view.Features = map[string]float64{}
+		view.Features = map[string]any{}
 	}
 	if view.Recent == nil {
 		view.Recent = []RecentEvent{}

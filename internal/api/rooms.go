@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"recsvc/internal/event"
+	"recsvc/internal/features"
 	"recsvc/internal/ingest"
 	"recsvc/internal/rank"
 )
@@ -77,10 +78,11 @@ type Reader interface {
 	User(id string, now event.Time) (UserView, error)
 }
 
-// ItemView is a catalogue item with its live counters.
+// ItemView is a catalogue item with its live counters and features.
 type ItemView struct {
-	Item event.Item         // Attrs in full
-	Live map[string]float64 // exposures, clicks, …
+	Item     event.Item            // Attrs in full
+	Live     map[string]float64    // exposures, clicks, …
+	Features []features.NamedValue // those that are kept under the item
 }
 
 // Engine is the single writer, seen from outside.
@@ -96,9 +98,22 @@ type Engine interface {
 	Checkpoint(ctx context.Context) (CheckpointStatus, error)
 }
 
-// Features lists the definitions of features that have a state, live ones first.
+// Features tells of the features that have a state.
 type Features interface {
+	// Features lists their definitions, live ones first.
 	Features() []FeatureVersion
+	// Readout chooses features by name; none: all. It is a *features.NoFeatureError when there is no feature of a name.
+	Readout(names []string) (Readout, error)
+	// Entity returns the features that are kept under one key of a scope: see [features.Store.Entity].
+	Entity(scope, key []string, now event.Time) ([]features.EntityFeature, error)
+}
+
+// Readout reads chosen features of one entity after another; *features.Readout does. One goroutine uses it.
+type Readout interface {
+	Columns() []features.Column
+	// Read returns a value for each column, good until the next call.
+	Read(user, item string, context event.Attributes, now event.Time) ([]features.NamedValue, error)
+	Close()
 }
 
 // Snapshots keeps copies of the models. An id that names none, or is no id, is ErrNotFound or ErrBadRequest.

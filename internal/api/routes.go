@@ -47,7 +47,7 @@ func (a *API) routes() []route {
 		{method: "POST", path: "/v1/items", summary: "Upsert catalogue items", handle: a.postItems, batch: true, answers: taken},
 		{method: "POST", path: "/v1/users", summary: "Upsert user attributes", handle: a.postUsers, batch: true, answers: taken},
 		{
-			method: "GET", path: "/v1/items/{item}", summary: "An item with its live counters", handle: a.getItem,
+			method: "GET", path: "/v1/items/{item}", summary: "An item with its live counters and features", handle: a.getItem,
 			query: []param{afterParam}, answers: map[int]any{200: map[string]any{}, 404: Problem{}},
 		},
 		{
@@ -76,10 +76,18 @@ func (a *API) routes() []route {
 			query:   []param{nParam, {"category", "string", "only of this category"}, {"window", "string", "30m, 24h, 7d …"}, afterParam},
 			answers: map[int]any{200: Items{}, 400: Problem{}},
 		},
+		{
+			method: "POST", path: "/v1/features", summary: "Present values of features, for many entities", handle: a.postFeatures,
+			body: FeaturesRequest{}, answers: map[int]any{200: FeatureRows{}, 400: Problem{}, 413: Problem{}, 421: Problem{}, 504: Problem{}},
+		},
 		{method: "GET", path: "/admin/v1/status", summary: "How the server is doing", handle: a.getStatus, answers: map[int]any{200: Status{}}},
 		{
 			method: "GET", path: "/admin/v1/features", summary: "The definitions of features, with their versions", handle: a.getFeatures,
 			answers: map[int]any{200: FeatureList{}},
+		},
+		{
+			method: "GET", path: "/admin/v1/features/{scope}/{key}", summary: "The features of one entity: scope as in a definition, key its values, both joined by commas",
+			handle: a.getEntity, query: []param{afterParam}, answers: map[int]any{200: EntityFeatures{}, 400: Problem{}, 404: Problem{}},
 		},
 		{
 			method: "POST", path: "/admin/v1/checkpoint", summary: "Force a checkpoint", handle: a.postCheckpoint, within: slowAdmin,

@@ -26,16 +26,16 @@ func serve(w *world, r *http.Request) *httptest.ResponseRecorder {
 func TestReadsHaveTheShapesOfTheContract(t *testing.T) {
 	w := newWorld(t)
 	for _, tc := range []struct{ path, want string }{
-		{"/v1/items/v0", `{"item":"v0","categories":["tag39"],"price":9.5,"live":{"clicks":9,"exposures":120}}`},
-		{"/v1/users/u1", `{"user":"u1","attributes":{"age":24},"features":{"clicks_1h":3},"recent":[{"type":"click","item":"i9","ts":"2026-11-23T12:00:00Z"}]}`},
+		{"/v1/items/v0", `{"item":"v0","categories":["tag39"],"price":9.5,"live":{"clicks":9,"exposures":120},"features":{"item_ctr":0.075,"lately":["ann"]}}`},
+		{"/v1/users/u1", `{"user":"u1","attributes":{"age":24},"features":{"clicks_1h":3,"lately":["i9"]},"recent":[{"type":"click","item":"i9","ts":"2026-11-23T12:00:00Z"}]}`},
 		{"/v1/items/v0/similar?n=1", `{"items":[{"item":"i9","position":1,"score":0.0831,"propensity":0.91,"channels":["similar","trending"]}]}`},
 		{"/v1/trending?n=3&category=a&window=7d", `{"items":[{"item":"i9","position":1,"score":0.0831,"propensity":0.91,"channels":["similar","trending"]}]}`},
 		{"/healthz", `{"status":"ok"}`},
 		{"/readyz", `{"status":"ready"}`},
 		{"/admin/v1/snapshots", `{"snapshots":[]}`},
 		{"/admin/v1/dead-letters", `{"dead_letters":[]}`},
-		{"/admin/v1/features", `{"features":[{"name":"clicks_1h","kind":"count","scope":["user"],"version":"0123456789ab","state":"live","progress":1},` +
-			`{"name":"clicks","kind":"count","scope":[],"version":"ba9876543210","state":"backfilling","progress":0.25}]}`},
+		{"/admin/v1/features", `{"features":[{"name":"clicks_1h","kind":"count","scope":["user"],"version":"0123456789ab","state":"live","progress":1,"definition":{"on":{"types":["click"]},"windows":["1h"]}},` +
+			`{"name":"clicks","kind":"count","scope":[],"version":"ba9876543210","state":"backfilling","progress":0.25,"definition":{}}]}`},
 		{"/page/users.json", `{"users":[]}`},
 		{"/admin/v1/status", `{"cursor":"0-1834","watermark":"2026-11-23T12:00:00Z","lag_records":2,"lag_seconds":0.01,` +
 			`"sources":[{"name":"kafka:behaviour","state":"running","next":"0-1834","partitions":[` +

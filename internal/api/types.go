@@ -87,10 +87,10 @@ type Items struct {
 
 // UserView is what is known of a user.
 type UserView struct {
-	User       string             `json:"user"`
-	Attributes event.Attributes   `json:"attributes"`
-	Features   map[string]float64 `json:"features" doc:"live values of the features in the user's scope"`
-	Recent     []RecentEvent      `json:"recent" doc:"newest first"`
+	User       string           `json:"user"`
+	Attributes event.Attributes `json:"attributes"`
+	Features   map[string]any   `json:"features" doc:"live values of the features that need no item and no context: numbers, texts, lists, lists of {value, weight}"`
+	Recent     []RecentEvent    `json:"recent" doc:"newest first"`
 }
 
 // RecentEvent is one of a user's latest events.
@@ -139,6 +139,8 @@ type FeatureVersion struct {
 	Version  string   `json:"version" doc:"hash of what the definition says, 12 hexadecimal digits"`
 	State    string   `json:"state" enum:"live,backfilling,failed" doc:"backfilling: it takes over when it has caught up; failed: it will not"`
 	Progress float64  `json:"progress" doc:"share of the log that its state is made from, 0 to 1"`
+	// Definition is the definition as it stands in the configuration, with its defaults left out.
+	Definition map[string]any `json:"definition" doc:"what it says, by key, as in the configuration"`
 }
 
 // Source is one origin of records.

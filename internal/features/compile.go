@@ -52,6 +52,7 @@ func compile(defs []Definition, opts Options) (*program, error) {
 		return nil, err
 	}
 	c.finish()
+	c.p.byName = c.byName
 	c.p.place(chosen)
 	return c.p, nil
 }
@@ -184,7 +185,7 @@ func (c *compiler) add(d Definition, family string) error {
 	if err := kind.accept(c, &d); err != nil {
 		return err
 	}
-	f.kind, f.compiled = kind.Name, &Compiled{Version: c.version, Scope: "none"}
+	f.kind, f.state, f.compiled = kind.Name, kind.reads("scope"), &Compiled{Version: c.version, Scope: "none"}
 	if err := kind.build(c, &d, &f); err != nil {
 		return err
 	}

@@ -1,14 +1,13 @@
 package features
 
 import (
-	"fmt"
 	"math"
+	"slices"
 
 	"recsvc/internal/event"
 )
 
-// NamedValue is the present value of one feature: a number, or (Number is NaN) a category as text where the attribute
-// behind it is at hand, else as a hash. Several categories, with or without weights, and vectors are given by [Namer] alone.
+// NamedValue is the present value of one feature: a number, or (Number is NaN) what its [Shape] says; categories as texts, see speller.
 type NamedValue struct {
 	Name    string
 	Number  float64
@@ -17,29 +16,51 @@ type NamedValue struct {
 	Weights []float64 // of ShapeWeighted, one for each of List; of ShapeVector its elements
 }
 
-// Any returns the value as the type that JSON shows: float64, string, or nil when missing.
-func (n NamedValue) Any() any {
+// clear makes the value missing; its lists can be used again.
+func (n *NamedValue) clear() {
+	n.Number, n.Text, n.List, n.Weights = math.NaN(), "", n.List[:0], n.Weights[:0]
+}
+
+// WeightedValue is one of the categories of a feature that has a weight for each.
+type WeightedValue struct {
+	Value  string  `json:"value"`
+	Weight float64 `json:"weight"`
+}
+
+// Missing reports whether there is no value.
+func (n *NamedValue) Missing() bool {
+	return n.Number-n.Number != 0 && n.Text == "" && len(n.List) == 0 && len(n.Weights) == 0
+}
+
+// Any returns the value as the type that JSON shows: float64, string, []string, []WeightedValue, []float64, or nil when missing.
+func (n *NamedValue) Any() any {
 	switch {
-	case !math.IsNaN(n.Number):
+	case n.Number-n.Number == 0: // neither missing nor beyond what JSON has a number for
 		return n.Number
 	case n.Text != "":
 		return n.Text
+	case len(n.List) > 0 && len(n.Weights) > 0:
+		out := make([]WeightedValue, len(n.List))
+		for i, text := range n.List {
+			out[i] = WeightedValue{text, n.Weights[i]}
+		}
+		return out
+	case len(n.List) > 0:
+		return slices.Clone(n.List)
+	case len(n.Weights) > 0:
+		return slices.Clone(n.Weights)
 	}
 	return nil
 }
 
 // describe names the values computed last.
 func (q *Query) describe(order []int) []NamedValue {
-	out := make([]NamedValue, 0, len(order))
-	for _, i := range order {
-		f := &q.store.program.feats[i]
-		n := NamedValue{Name: f.name, Number: math.NaN()}
-		if f.numeric {
-			n.Number = q.nums[i]
-		} else if id := q.cats[i].id; id != 0 {
-			n.Text = fmt.Sprintf("#%016x", id)
-		}
-		out = append(out, n)
+	out := make([]NamedValue, len(order))
+	var texts speller
+	texts.begin(q)
+	for j, i := range order {
+		out[j].Name = q.store.program.feats[i].name
+		texts.spell(i, q.store.program.shape(i), &out[j])
 	}
 	return out
 }

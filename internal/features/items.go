@@ -51,10 +51,11 @@ type itemTable struct {
 	chunks  [][]Item
 	n       ItemRef
 	set     *dirty.Set
+	texts   map[uint64]string // by hash: texts of the fields that definitions read, at most maxTexts
 }
 
 func (t *itemTable) init(p *program, heats int) {
-	*t = itemTable{program: p, heats: heats}
+	*t = itemTable{program: p, heats: heats, texts: map[uint64]string{}}
 	t.set = dirty.NewSet(t)
 }
 
@@ -105,13 +106,34 @@ func (t *itemTable) add(r ItemRef) *Item {
 		if t.n>>chunkBits == ItemRef(len(t.chunks)) {
 			t.chunks = append(t.chunks, make([]Item, 1<<chunkBits))
 		}
-		*t.at(t.n) = Item{
-			Ref: t.n, values: make([]fieldValue, t.program.counts[fromItem]), heat: make([]float64, t.heats),
-			row: make([]uint64, t.program.ownWords(ownItem)), subs: make([][]uint64, t.program.subs[ownItem]),
-			groups: make([]groupRow, t.program.caches),
-		}
+		*t.at(t.n) = t.blank(t.n)
 	}
 	return t.at(r)
+}
+
+func (t *itemTable) blank(r ItemRef) Item {
+	return Item{
+		Ref: r, values: make([]fieldValue, t.program.counts[fromItem]), heat: make([]float64, t.heats),
+		row: make([]uint64, t.program.ownWords(ownItem)), subs: make([][]uint64, t.program.subs[ownItem]),
+		groups: make([]groupRow, t.program.caches),
+	}
+}
+
+// stranger is what an item would be that is met for the first time; it stands in no table. An empty id makes one that is nothing at all.
+func (t *itemTable) stranger(id string) Item {
+	it := t.blank(NoItem)
+	if it.ID = id; id != "" {
+		it.hash = hashString(id)
+	}
+	for i, f := range t.program.fields {
+		if f.source == fromItem {
+			it.values[t.program.slotOf[i]] = t.program.keep(i, nil)
+			if f.key == "" && id != "" {
+				it.values[t.program.slotOf[i]] = identified(it.hash, missing.num)
+			}
+		}
+	}
+	return it
 }
 
 // refresh caches what is read often.
@@ -123,6 +145,9 @@ func (t *itemTable) refresh(it *Item) {
 			it.values[t.program.slotOf[i]] = identified(it.hash, missing.num)
 		default:
 			it.values[t.program.slotOf[i]] = t.program.keep(i, it.Attrs)
+			if f.form == formPlain {
+				t.note(it.Attrs, f.key)
+			}
 		}
 	}
 	it.Available, it.Created, it.categories = it.Known, 0, it.categories[:0]
@@ -137,6 +162,34 @@ func (t *itemTable) refresh(it *Item) {
 	it.categories = it.appendCategories(it.categories)
 	clear(it.groups)
 }
+
+// note remembers the texts of an attribute, so that readers can be told what a category that was kept of it is called.
+func (t *itemTable) note(attrs event.Attributes, key string) {
+	v, _ := attrs.Get(key)
+	switch v.Kind {
+	case event.String:
+		t.noteText(v.Str)
+	case event.List:
+		for _, text := range v.List {
+			t.noteText(text)
+		}
+	}
+}
+
+func (t *itemTable) noteText(text string) {
+	if len(text) == 0 || len(text) > maxText || len(t.texts) >= maxTexts {
+		return
+	}
+	if hash := hashString(text); t.texts[hash] == "" {
+		t.texts[hash] = strings.Clone(text)
+	}
+}
+
+// Bounds of the texts that are remembered for readers: it is the names of categories and tags that are of use to them.
+const (
+	maxTexts = 1 << 16
+	maxText  = 128 // bytes
+)
 
 // appendCategories hashes the first four different categories.
 func (it *Item) appendCategories(dst []uint64) []uint64 {

@@ -128,11 +128,15 @@ func (k *Kind) accept(c *compiler, d *Definition) error {
 		if name == "name" || name == "kind" || name == "as" && len(k.As) > 0 {
 			continue
 		}
-		if !slices.ContainsFunc(k.Keys, func(key Key) bool { return key.Name == name }) {
+		if !k.reads(name) {
 			return c.fail(name, "is not read by %s, which reads %s", k.Name, k.keyNames())
 		}
 	}
 	return k.acceptForm(c, d)
+}
+
+func (k *Kind) reads(name string) bool {
+	return slices.ContainsFunc(k.Keys, func(key Key) bool { return key.Name == name })
 }
 
 // acceptForm checks "as" and gives it its default.

@@ -396,6 +396,8 @@ func (pc *patternCompiler) show(spec *MatchFeature) error {
 	p := pc.p
 	p.shows = &matchShow{ttl: event.Time(spec.TTL)}
 	f := feature{name: p.name, kind: "pattern", seed: seedOf(p.name), at: place{scope: -1}, scale: 1, numeric: true, byItem: p.byItem}
+	f.state, f.pattern = true, p
+	f.compiled = &Compiled{Definition: Definition{Name: p.name, Kind: f.kind, Scope: pc.spec.Scope}, Version: pc.spec.Version(), Scope: scopeName(pc.spec.Scope)}
 	f.slot = slotFor(f.seed, 0)
 	switch spec.As {
 	case "", "flag":

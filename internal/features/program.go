@@ -35,22 +35,26 @@ type program struct {
 	// What the model is given: numbers and weighted categories, then plain ones, so that a vector's values are a prefix.
 	sharedNums, sharedCats, ownNums, ownCats []int
 	bias                                     uint32
+
+	byName map[string]int // of feats
 }
 
 // feature is one compiled definition.
 type feature struct {
-	name   string
-	family string // the definition's name, where it made several
-	kind   string
-	seed   uint64
-	slot   uint32 // of a number
-	at     place  // of its cell; scope -1: stateless
-	acc    accumulator
-	field  int
-	inputs []int
-	prior  prior
-	scale  float64
-	shift  float64
+	name    string
+	family  string // the definition's name, where it made several
+	kind    string
+	state   bool     // it has state, under the definition's scope
+	pattern *pattern // whose matches it shows; nil: none's
+	seed    uint64
+	slot    uint32 // of a number
+	at      place  // of its cell; scope -1: stateless
+	acc     accumulator
+	field   int
+	inputs  []int
+	prior   prior
+	scale   float64
+	shift   float64
 
 	number   func(q *Query, f *feature) float64  // of a numeric feature
 	category func(q *Query, f *feature) category // of any other

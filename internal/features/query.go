@@ -77,12 +77,15 @@ func (q *Query) Prepare(userID string) {
 	}
 	q.of.RLock()
 	q.pin()
-	hot := q.store.users.cold == nil || q.store.users.find(q.hash) != nil
+	hot := q.hot()
 	q.of.RUnlock()
 	if !hot {
 		q.borrow()
 	}
 }
+
+// hot reports whether the user need not be looked for in the state.
+func (q *Query) hot() bool { return q.store.users.cold == nil || q.store.users.find(q.hash) != nil }
 
 // Begin starts a list: it reads the context and finds the user, who may be empty. What does not depend on the item is
 // computed when it is first asked for.
@@ -92,6 +95,11 @@ func (q *Query) Begin(userID string, context event.Attributes, now event.Time) {
 		q.name(userID)
 	}
 	q.prepared = false
+	q.begin(context, now)
+}
+
+// begin is Begin once the store is pinned and the user named.
+func (q *Query) begin(context event.Attributes, now event.Time) {
 	q.context, q.session, q.now = context, "", now
 	q.list++
 	q.forget()
@@ -168,16 +176,22 @@ func (q *Query) Item(dst *Vector, ref ItemRef) {
 		q.trace = q.trace[:0]
 		return
 	}
-	q.item, q.ids, q.weights = q.store.items.at(ref), q.ids[:q.mark], q.weights[:q.heavy]
-	for i := range p.scopes {
-		if p.scopes[i].byItem {
-			q.rows[i] = q.find(i)
-		}
-	}
+	q.ids, q.weights = q.ids[:q.mark], q.weights[:q.heavy]
+	q.turnTo(q.store.items.at(ref))
 	q.evaluate(p.own)
 	dst.reset()
 	q.trace = q.trace[:0]
 	q.emit(dst, p.ownNums, p.ownCats)
+}
+
+// turnTo finds the rows that depend on the item.
+func (q *Query) turnTo(it *Item) {
+	q.item = it
+	for i := range q.store.program.scopes {
+		if q.store.program.scopes[i].byItem {
+			q.rows[i] = q.find(i)
+		}
+	}
 }
 
 // evaluate computes features in order.

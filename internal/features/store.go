@@ -76,8 +76,9 @@ type Store struct {
 	sync.RWMutex
 	*tables // replaced by Adopt, under the write lock
 
-	upserted finder // of the writer
-	echo     *Query // of the writer, for events that matches make; nil: none was yet
+	readouts sync.Pool // of those that were closed
+	upserted finder    // of the writer
+	echo     *Query    // of the writer, for events that matches make; nil: none was yet
 	err      error
 }
 

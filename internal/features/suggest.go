@@ -7,18 +7,24 @@ import (
 
 // orKnown ends a message about an unknown name: with the one that was probably meant, or else with all that there are.
 func orKnown(name string, known []string) string {
-	best, at := "", len(name)/3+2
-	if len(name) <= 64 {
-		for _, k := range known {
-			if d := edits(name, k); d < at {
-				best, at = k, d
-			}
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %s?", best)
+	if near := nearest(name, known); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return "there are " + strings.Join(known, ", ")
+}
+
+// nearest is the name that was probably meant; empty: none is near.
+func nearest(name string, known []string) string {
+	best, at := "", len(name)/3+2
+	if len(name) > 64 {
+		return ""
+	}
+	for _, k := range known {
+		if d := edits(name, k); d < at {
+			best, at = k, d
+		}
+	}
+	return best
 }
 
 // edits is Levenshtein's distance of two texts, in bytes.

@@ -12,7 +12,12 @@ const meaning = 5
 
 // Version identifies what a definition says, its name included: the first 12 hexadecimal digits of the SHA-256 of its canonical
 // form. Fields that are zero have no part in it, so that a field that comes to be leaves the versions of others alone.
-func (d Definition) Version() string {
+func (d Definition) Version() string { return versionOf(d) }
+
+// Version identifies what a pattern says, as [Definition.Version] does.
+func (p Pattern) Version() string { return versionOf(p) }
+
+func versionOf(d any) string {
 	text, err := json.Marshal(d)
 	var canonical map[string]any
 	if err == nil {
