@@ -22,6 +22,11 @@ func twinFormula(text string, e *twinEvent) (v event.Value, ok bool) {
 	case `context.device == "ios"`:
 		device, _ := e.Context.Get("device")
 		return truth(device.Str == "ios"), true
+	case "value >= 0.9 * context.duration":
+		duration, _ := e.Context.Get("duration")
+		return truth(e.HasValue && duration.Kind == event.Number && e.Value >= float64(0.9*duration.Num)), true
+	case "value < 3":
+		return truth(e.HasValue && e.Value < 3), true
 	case "value * item.price", "item.price * value":
 		if e.HasValue && price.Kind == event.Number {
 			v = num(e.Value * price.Num)

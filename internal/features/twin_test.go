@@ -188,7 +188,14 @@ func (e *twinEvent) in(s Selection) bool {
 	if !slices.Contains(s.Types, e.Type) && !slices.Contains(s.Types, AnyType) {
 		return false
 	}
-	return s.Where == "" || e.value(s.Where).Num == 1
+	if s.Where == "" {
+		return true
+	}
+	v, ok := twinFormula(s.Where, e)
+	if !ok {
+		panic("twinFormula does not know " + s.Where)
+	}
+	return v.Num == 1
 }
 
 // twin is a log with the catalogue and the people as they stand at its end.
