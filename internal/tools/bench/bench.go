@@ -96,6 +96,11 @@ func (b *bench) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.opts.runs("features") {
+		if err := b.features(ctx); err != nil {
+			return err
+		}
+	}
 	if b.opts.runs("groups") {
 		if err := b.groups(ctx); err != nil {
 			return err
