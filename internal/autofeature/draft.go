@@ -95,7 +95,10 @@ func (d *draft) attributes() {
 		if twin := d.twin(f, d.Fields[:i]); f.Role != LeftOut && twin != nil {
 			f.Role, f.Reason = LeftOut, "says the same as "+twin.Name
 		}
-		if f.Role == LeftOut {
+		if f.parts != nil {
+			d.headers(f)
+		}
+		if f.Role == LeftOut || f.parts != nil {
 			continue
 		}
 		m := &member{field: f.Name, label: f.label(), from: f.from, column: f.column}

@@ -55,6 +55,7 @@ type Field struct {
 	mean     float64   // after the form
 	scale    float64
 	column   *column
+	parts    []part    // of a header
 	numbers  []float64 // of exposures that have one, in their order
 	distinct int       // different values among the entities that have one
 	entities int       // items, or users, of the sample that have it

@@ -2,6 +2,7 @@ package autofeature
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -47,13 +48,13 @@ type combination struct {
 	gain   Gain
 }
 
-// combine measures a pair beyond what its members say side by side: their log-odds added up.
+// combine measures a pair beyond what its members say side by side. A pair that is no finer than one of them gains nothing.
 func (st *study) combine(a, b *member) combination {
 	c := combination{a: a, b: b, column: join(len(st.y), a.column, b.column)}
-	towards := make([]float64, len(st.y))
-	for i := range towards {
-		towards[i] = a.odds[i] + b.odds[i] - st.odds[i]
+	if c.column.n <= max(a.column.n, b.column.n) {
+		return c
 	}
+	towards := st.beside(a, b)
 	for i, strength := range strengths {
 		g, _ := st.measure(c.column, trial{strength: strength, towards: towards})
 		if i == 0 || g.Bits > c.gain.Bits {
@@ -61,6 +62,26 @@ func (st *study) combine(a, b *member) combination {
 		}
 	}
 	return c
+}
+
+// shares are the weights that the log-odds of two members are added with.
+var shares = [][2]float64{{1, 1}, {1, 0}, {0, 1}, {0.5, 0.5}, {1, 0.5}, {0.5, 1}}
+
+// beside is the best that two members predict without being combined: their log-odds, as differences from those of everything, added
+// up with the weights that lose least. In full they would count twice what both say.
+func (st *study) beside(a, b *member) (best []float64) {
+	least, odds := math.Inf(1), make([]float64, len(st.y))
+	for _, w := range shares {
+		loss := 0.0
+		for i, y := range st.y {
+			odds[i] = st.odds[i] + float64(w[0]*(a.odds[i]-st.odds[i])) + float64(w[1]*(b.odds[i]-st.odds[i]))
+			loss += lossOf(within(sigmoid(odds[i])), y)
+		}
+		if loss < least {
+			least, best = loss, slices.Clone(odds)
+		}
+	}
+	return best
 }
 
 // Bounds on what is tried and proposed.

@@ -172,7 +172,7 @@ func (st *study) assign(f *Field, v *values) {
 			return max(0, st.s.shown[i].e.Time.Sub(t).Seconds())
 		})
 	case reason != "":
-		f.Role, f.Reason = LeftOut, reason
+		f.Role, f.Reason, f.parts = LeftOut, reason, f.header(v)
 	case v.kinds[event.List] > 0 && f.index < 0:
 		f.Role = Tags
 		st.spread(f, v)

@@ -36,6 +36,9 @@ type Feature struct {
 	Why   string
 }
 
+// roomFor is how many times the categories of the sample the weight table has room for: a sample is a small part of what comes.
+const roomFor = 16
+
 // Propose makes the proposal. The sample is used up.
 func (s *Sample) Propose() (*Proposal, error) {
 	p := &Proposal{Events: s.events, Span: s.last.Sub(s.first)}
@@ -62,7 +65,7 @@ func (s *Sample) Propose() (*Proposal, error) {
 	p.Entropy = st.entropy
 	d := newDraft(p, st, shown)
 	d.write()
-	p.Bits = min(max(18, bits.Len(uint(4*d.slots))), 24)
+	p.Bits = min(max(18, bits.Len(uint(roomFor*d.slots))), 24)
 	p.cautions(s, st.lists)
 	return p, nil
 }

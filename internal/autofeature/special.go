@@ -26,9 +26,9 @@ func (st *study) special(f *Field, v *values) string {
 	case v.share(isVector) > 0.95:
 		return "a vector: a feature of a kind for vectors reads it, such as vector_decay for the short-term interest"
 	case v.share(isURL) > 0.9:
-		return "an address: a feature of the kind referer tells where it leads"
+		return "an address: the kind referer tells where it leads"
 	case v.share(isAgent) > 0.9:
-		return "a user agent: a feature of the kind user_agent tells browser, system and device"
+		return "a user agent: the kind user_agent tells device, browser and system"
 	case v.share(isText) > 0.7 && f.Values > 50:
 		return "a text: kinds for text read it, such as keyword, word_count and sentiment"
 	}

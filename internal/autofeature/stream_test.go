@@ -33,6 +33,7 @@ func stream(exposures int) *Sample {
 		clicked := draw.Float64() < chance(device, price(item))
 		context := event.Attributes{
 			{Key: "agent", Value: str(fmt.Sprintf("Mozilla/5.0 (X11) %d", i%90))},
+			{Key: "came_by", Value: str(fmt.Sprintf("%s?q=%d", cameBy[device], i%80))},
 			{Key: "device", Value: str(device)},
 			{Key: "fixed", Value: str("always")},
 			{Key: "link", Value: str(fmt.Sprintf("https://example.com/%d", i%80))},
@@ -54,6 +55,11 @@ func stream(exposures int) *Sample {
 		}
 	}
 	return s
+}
+
+// cameBy are addresses that tell the device.
+var cameBy = map[string]string{
+	"phone": "https://www.facebook.com/", "tablet": "https://www.google.com/search", "desk": "https://www.google.com/search",
 }
 
 func str(s string) event.Value     { return event.Value{Kind: event.String, Str: s} }

@@ -121,8 +121,26 @@ func TestAPairIsMeasuredBeyondItsMembers(t *testing.T) {
 	if c := st.combine(members[0], members[1]); c.gain.Bits < 0.9 {
 		t.Errorf("an exclusive or gains %v bits beyond its parts; want nearly 1", c.gain.Bits)
 	}
-	if c := st.combine(members[0], members[0]); c.gain.Bits > 0.01 {
-		t.Errorf("a pair of the same gains %v bits beyond itself", c.gain.Bits)
+	alike := func(name string, key func(i int) int) *member {
+		m := &member{column: build(len(y), func(i int) (int, bool) { return key(i), true })}
+		if st.weigh(m); m.gain.Bits < 0.3 {
+			t.Fatalf("%s gains %v bits: the test needs one that tells much", name, m.gain.Bits)
+		}
+		return m
+	}
+	tells := alike("the outcome, but for one in ten", func(i int) int {
+		if y[i] != (i%10 == 0) {
+			return 1
+		}
+		return 0
+	})
+	finer := alike("the same, in more values", func(i int) int { return int(tells.column.ids[i])*3 + i%3 })
+	if c := st.combine(tells, finer); c.gain.tells(st.entropy) {
+		t.Errorf("a pair that says one thing twice gains %v bits beyond its parts", c.gain.Bits)
+	}
+	other := alike("the same, in other values", func(i int) int { return int(tells.column.ids[i])*3 + i/11%3 })
+	if c := st.combine(finer, other); c.gain.tells(st.entropy) {
+		t.Errorf("a pair that shares what it says gains %v bits beyond its parts", c.gain.Bits)
 	}
 }
 
