@@ -158,6 +158,8 @@ func (x explanation) state() string {
 		return "none"
 	case x.Shares != "":
 		return "that of " + x.Shares
+	case x.Definition.Kind == "pattern":
+		return "an entry a key, for as long as something is remembered"
 	case x.MostWords > x.Words:
 		return fmt.Sprintf("%d bytes a key, and up to %d more", 8*x.Words, 8*(x.MostWords-x.Words))
 	}

@@ -115,7 +115,7 @@ func (a accumulator) add(w []uint64, lane int, t event.Time, x float64) {
 	if a.halfLife > 0 {
 		a.addDecayed(w, lane, t, x)
 	} else if tile := a.tile(w, t); tile != nil {
-		tile[lane] = math.Float64bits(math.Float64frombits(tile[lane]) + x)
+		tile[lane] = math.Float64bits(bounded(math.Float64frombits(tile[lane]) + x))
 	}
 }
 
@@ -132,8 +132,11 @@ func (a accumulator) addDecayed(w []uint64, lane int, t event.Time, x float64) {
 	} else {
 		x *= a.decay(last - t)
 	}
-	w[1+lane] = math.Float64bits(math.Float64frombits(w[1+lane]) + x)
+	w[1+lane] = math.Float64bits(bounded(math.Float64frombits(w[1+lane]) + x))
 }
+
+// bounded keeps a sum of finite numbers finite: infinity could never be made smaller again, and less infinity it would be no number.
+func bounded(x float64) float64 { return min(max(x, -math.MaxFloat64), math.MaxFloat64) }
 
 func (a accumulator) decay(age event.Time) float64 {
 	return math.Exp(-math.Ln2 * float64(age) / a.halfLife)

@@ -1,6 +1,8 @@
 package features
 
 import (
+	"math"
+
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
 )
@@ -61,7 +63,11 @@ func (t *groupTable) enter(i uint32, key uint64, row []uint64, b *bags) {
 // prolong notes that something in the row counts from now on, for as long as its scope's state does.
 func (t *groupTable) prolong(row []uint64, sc *scope, now event.Time) {
 	if last := len(row) - 1; sc.life > 0 {
-		row[last] = max(row[last], uint64(now+sc.life))
+		until := now + sc.life
+		if until < now { // beyond what an instant can say
+			until = math.MaxInt64
+		}
+		row[last] = max(row[last], uint64(until))
 	}
 }
 

@@ -25,6 +25,7 @@ type Item struct {
 	Created   event.Time // attribute "created"; 0 when absent
 
 	hash       uint64
+	weight     int // bytes of the attributes, encoded
 	values     []fieldValue
 	categories []uint64 // hashes of its categories, at most 4
 	row        []uint64
@@ -222,13 +223,14 @@ func (s *Store) UpsertItem(r *event.Item) (ok bool) {
 	it := s.items.at(ref)
 	was, before := it.Available, slices.Clone(it.categories)
 	if r.Deleted {
-		it.Known, it.Attrs, ok = false, nil, true
+		it.Known, it.Attrs, it.weight, ok = false, nil, 0, true
 	} else {
 		it.Known = true
 		// One copy through the canonical bytes, so that nothing of the record's buffer is kept.
 		if encoded := event.AppendAttributes(nil, merge(it.Attrs, r.Attrs)); len(encoded) <= MaxAttributes {
 			it.Attrs, _ = event.DecodeAttributes(encoded)
-			ok = true
+			it.weight, ok = len(encoded), true
+			s.program.shed(ownItem, it.words(), it.subs, &it.bags)
 		}
 	}
 	s.items.refresh(it)

@@ -112,12 +112,15 @@ func (c *compiler) overNumbers(d *Definition, f *feature, what string, lanes int
 // moments is a ring of three lanes: how many values (an integer), their mean, and the sum of their squared distances from it.
 type moments struct{ ring }
 
+// maxScattered is how great a value may be before it counts as less: its square must be a number yet.
+const maxScattered = 1e150
+
 // moment is what one tile, or several, have.
 type moment struct{ n, mean, m2 float64 }
 
 func (m moments) add(w []uint64, t event.Time, x float64) {
 	if tile := m.tile(w, t); tile != nil {
-		v := momentOf(tile).with(moment{1, x, 0})
+		v := momentOf(tile).with(moment{1, min(max(x, -maxScattered), maxScattered), 0})
 		tile[0], tile[1], tile[2] = tile[0]+1, math.Float64bits(v.mean), math.Float64bits(v.m2)
 	}
 }
@@ -133,7 +136,7 @@ func (v moment) with(o moment) moment {
 	}
 	n, delta := v.n+o.n, o.mean-v.mean
 	part := o.n / n
-	return moment{n, v.mean + float64(delta*part), v.m2 + o.m2 + float64(float64(delta*delta)*float64(v.n*part))}
+	return moment{n, v.mean + float64(delta*part), bounded(v.m2 + o.m2 + float64(float64(delta*delta)*float64(v.n*part)))}
 }
 
 func (m moments) read(w []uint64, t event.Time) (all moment) {

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -397,8 +398,9 @@ func (pc *patternCompiler) show(spec *MatchFeature) error {
 	p.shows = &matchShow{ttl: event.Time(spec.TTL)}
 	f := feature{name: p.name, kind: "pattern", seed: seedOf(p.name), at: place{scope: -1}, scale: 1, numeric: true, byItem: p.byItem}
 	f.state, f.pattern = true, p
-	f.compiled = &Compiled{Definition: Definition{Name: p.name, Kind: f.kind, Scope: pc.spec.Scope}, Version: pc.spec.Version(), Scope: scopeName(pc.spec.Scope)}
 	f.slot = slotFor(f.seed, 0)
+	shown := Definition{Name: p.name, Kind: f.kind, Scope: pc.spec.Scope, TTL: spec.TTL, As: cmp.Or(spec.As, "flag")}
+	f.compiled = &Compiled{Definition: shown, Version: pc.spec.Version(), Scope: scopeName(pc.spec.Scope)}
 	switch spec.As {
 	case "", "flag":
 		f.number = func(q *Query, _ *feature) float64 { return q.matchFlag(p) }

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -217,8 +218,9 @@ func (t *itemTable) load(key, value []byte, sum dirty.Sum) error {
 	it := t.add(ItemRef(binary.BigEndian.Uint32(key[1:])))
 	t.name(it, d.text())
 	it.Known = d.bool()
-	attrs, err := event.DecodeAttributes([]byte(strings.Clone(string(d.bytes()))))
-	it.Attrs = attrs
+	encoded := bytes.Clone(d.bytes())
+	attrs, err := event.DecodeAttributes(encoded)
+	it.Attrs, it.weight = attrs, len(encoded)
 	d.fixed(it.row)
 	d.tables(it.subs)
 	it.bags.blocks = d.blocks(nil)

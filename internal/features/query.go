@@ -199,7 +199,11 @@ func (q *Query) evaluate(order []int) {
 	feats := q.store.program.feats
 	for _, i := range order {
 		if f := &feats[i]; f.numeric {
-			q.nums[i] = f.number(q, f)
+			x := f.number(q, f)
+			if x-x != 0 { // not finite
+				x = math.NaN()
+			}
+			q.nums[i] = x
 		} else {
 			q.cats[i] = f.category(q, f)
 		}

@@ -28,8 +28,8 @@ func TestAnEntityThatGrowsTooLargeLosesTheSubRowsThatChangedLongestAgo(t *testin
 		do(s, q, "click", "u", fmt.Sprint("i", i/64), at)
 	}
 	u := s.users.find(hashString("u"))
-	if used := u.bags.used(); used > maxBagWords || used < maxBagWords/2 {
-		t.Errorf("%d words of variable parts, at most %d are allowed", used, maxBagWords)
+	if used := u.words(); used > maxEntityWords || used < maxEntityWords/2 {
+		t.Errorf("%d words, at most %d are allowed", used, maxEntityWords)
 	}
 	var v Vector
 	for _, tc := range []struct {

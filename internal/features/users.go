@@ -145,6 +145,7 @@ func (s *Store) UpsertUser(r *event.User) (ok bool) {
 			attrs, _ = event.DecodeAttributes(encoded) // nothing of the record's buffer is kept
 		}
 		s.users.refresh(u, attrs)
+		s.program.shed(ownUser, u.words(), u.subs, &u.bags)
 	}
 	s.users.weigh(u)
 	s.users.turn()
