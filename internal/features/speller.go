@@ -2,7 +2,6 @@ package features
 
 import (
 	"bytes"
-	"fmt"
 
 	"recsvc/internal/event"
 )
@@ -60,17 +59,28 @@ func (s *speller) text(id uint64) string {
 	if text, ok := q.store.items.texts[id]; ok {
 		return text
 	}
-	s.gather()
-	if text, ok := s.texts[id]; ok {
-		return text
-	}
 	if ref, ok := q.store.items.byHash.get(id); ok {
 		return q.store.items.at(ItemRef(ref)).ID
 	}
 	if text, ok := q.store.program.texts[id]; ok {
 		return text
 	}
-	return fmt.Sprintf("#%016x", id)
+	s.gather()
+	if text, ok := s.texts[id]; ok {
+		return text
+	}
+	return hashText(id)
+}
+
+// hashText is how a category is shown of which no text is known.
+func hashText(id uint64) string {
+	var b [17]byte
+	b[0] = '#'
+	for i := len(b) - 1; i > 0; i-- {
+		b[i] = "0123456789abcdef"[id&15]
+		id >>= 4
+	}
+	return string(b[:])
 }
 
 // gather notes the texts that are at hand. They are copies, or are never written again: they may be kept without the lock.

@@ -31,6 +31,7 @@ type bench struct {
 	hundreds *traffic
 	batches  *traffic
 	users    []string // of whom lists are asked for
+	pairs    []pair   // whose features are read
 
 	// For the sections with a million users.
 	crowd   *streamed
@@ -131,7 +132,7 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // live runs the sections that need a server with KuaiRand in it.
 func (b *bench) live(ctx context.Context) error {
-	return b.onCopies(ctx, b.prepare, map[string]section{"lists": b.lists, "click": b.clicks, "durable": b.durable})
+	return b.onCopies(ctx, b.prepare, map[string]section{"lists": b.lists, "feature-reads": b.reads, "click": b.clicks, "durable": b.durable})
 }
 
 // crowded runs the sections that need a server with a million users in it.

@@ -66,6 +66,9 @@ func (b *bench) makeTraffic() error {
 	b.beside = newTraffic('2', last, besideEvents)
 	b.hundreds = newTraffic('4', lines, 100)
 	b.batches = newTraffic('3', lines, batch)
+	if b.pairs, err = pairsOf(last); err != nil {
+		return err
+	}
 	b.users, err = usersOf(last)
 	return err
 }
