@@ -49,10 +49,7 @@ func (s *Store) pass(m *matcher, i uint32, now event.Time) {
 		t.set.Touch(i)
 	}
 	for len(m.held) > 0 && m.held[0].time < now {
-		x := m.held[0]
-		s.expire(m, x.time)
-		m.held = slices.Delete(m.held, 0, 1)
-		s.feed(m, &x)
+		s.release(m)
 	}
 	s.expire(m, now)
 	if n := len(m.shown); n > 0 && m.shown[n-1]+m.p.shows.ttl <= now {
@@ -126,6 +123,7 @@ func (s *Store) offer(q *Query, e *event.Event, d delivery) {
 	x := t.see(q, e, p, place, mask)
 	if p.inTime {
 		m.hold(x)
+		s.relieve(m)
 	} else {
 		s.feed(m, x)
 	}
@@ -153,7 +151,9 @@ func (m *matcher) hold(x *sight) {
 	for at > 0 && m.held[at-1].time > x.time {
 		at--
 	}
-	m.held = slices.Insert(m.held, at, *x.clone(m.p.events))
+	c := x.clone(m.p.events)
+	m.held = slices.Insert(m.held, at, *c)
+	m.heldBytes += c.size()
 }
 
 // feed moves a key's runs by an event, and makes what comes of the matches.
@@ -171,7 +171,7 @@ func (s *Store) feed(m *matcher, x *sight) {
 		}
 	}
 	clear(mv.done)
-	t.counts[p.index].givenUp += uint64(p.admit(m))
+	t.counts[p.index].givenUp += uint64(p.admit(m, mv.kept != nil))
 }
 
 // matchKey hashes a pattern and the key that the query stands at; 0 when part of it is missing.

@@ -101,6 +101,7 @@ func (t *matcherTable) load(key, value []byte, sum dirty.Sum) error {
 	}
 	for range d.count(1) {
 		m.held = append(m.held, *d.sight(p))
+		m.heldBytes += m.held[len(m.held)-1].size()
 	}
 	if len(d.b) > 0 && d.err == nil {
 		d.err = errors.New("bytes after its end")
@@ -187,7 +188,9 @@ func (d *decoder) sight(p *pattern) *sight {
 	}
 	if d.err == nil && p.events {
 		var r event.Record
-		if d.err = event.DecodeRecord(append([]byte(nil), d.bytes()...), &r); d.err == nil && r.Kind != event.KindEvent {
+		encoded := append([]byte(nil), d.bytes()...)
+		s.whole = len(encoded)
+		if d.err = event.DecodeRecord(encoded, &r); d.err == nil && r.Kind != event.KindEvent {
 			d.err = errors.New("no event")
 		}
 		s.event = r.Event

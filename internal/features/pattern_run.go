@@ -14,6 +14,7 @@ type sight struct {
 	mask   uint64        // selections that it meets, by their bits, as far as they are about it alone
 	values []event.Value // of pattern.sees
 	event  *event.Event  // nil where the pattern needs none
+	whole  int           // bytes of the event as a record, of what is kept
 }
 
 // run is an unfinished match. Each run has one way to go on, so that none ever splits.
@@ -181,18 +182,19 @@ func (s *sight) clone(whole bool) *sight {
 		c.values[i] = v.Clone()
 	}
 	if whole {
-		c.event = cloneEvent(s.event)
+		c.event, c.whole = cloneEvent(s.event)
 	}
 	return &c
 }
 
-// cloneEvent copies an event through its binary form, so that it lies in memory of its own.
-func cloneEvent(e *event.Event) *event.Event {
+// cloneEvent copies an event through its binary form, so that it lies in memory of its own, and says how long that form is.
+func cloneEvent(e *event.Event) (*event.Event, int) {
 	var r event.Record
-	if err := event.DecodeRecord(event.AppendRecord(nil, &event.Record{Kind: event.KindEvent, Event: e}), &r); err != nil {
+	encoded := event.AppendRecord(nil, &event.Record{Kind: event.KindEvent, Event: e})
+	if err := event.DecodeRecord(encoded, &r); err != nil {
 		panic(err) // our own encoding
 	}
-	return r.Event
+	return r.Event, len(encoded)
 }
 
 // drop drops the runs that a match leaves no room for; first and end are the numbers of its first and last event.
@@ -204,14 +206,4 @@ func (p *pattern) drop(runs []run, first, end uint64) []run {
 		return slices.DeleteFunc(runs, func(r run) bool { return r.start == first })
 	}
 	return runs
-}
-
-// admit bounds the runs of a key: the oldest gives way. It returns how many were given up.
-func (p *pattern) admit(m *matcher) int {
-	over := len(m.runs) - p.limit
-	if over <= 0 {
-		return 0
-	}
-	m.runs = slices.Delete(m.runs, 0, over)
-	return over
 }

@@ -9,11 +9,13 @@ import (
 
 // matcher is what a pattern remembers of one key: an entry of the state, there as long as it remembers something.
 type matcher struct {
-	key   uint64 // of the pattern and the scope together; 0: the slot is free
-	p     *pattern
-	fed   uint64       // events that runs were moved by, since the entry was made
-	runs  []run        // oldest first
-	held  []sight      // of a pattern in event time: what the watermark has not passed, in order
+	key       uint64 // of the pattern and the scope together; 0: the slot is free
+	p         *pattern
+	fed       uint64  // events that runs were moved by, since the entry was made
+	runs      []run   // oldest first
+	held      []sight // of a pattern in event time: what the watermark has not passed, in order
+	heldBytes int     // about what held takes in a checkpoint
+
 	shown []event.Time // matches that the feature may still show, ascending; the newest alone unless it counts them
 	timer event.Time   // when the entry is looked at next: it may be too early; 0: never
 	waits bool         // for time to pass: see matcher.waiting
