@@ -34,6 +34,12 @@ func TestThePageReportsAChoiceAndShowsTheListAfterIt(t *testing.T) {
 		}
 	}
 
+	page.run(`document.querySelector("#known summary").click()`)
+	page.until(`document.querySelector("#known td")`)
+	if known := page.text("#known table"); !strings.Contains(known, "clicks_1h3.000") || !strings.Contains(known, "latelyi9") {
+		t.Errorf("of the user is known %q", known)
+	}
+
 	page.run(`document.querySelector("#list li:nth-child(2) .choose").click()`)
 	page.until(`document.querySelector("#say").textContent.includes("places changed")`)
 	if said := page.text("#say"); !strings.Contains(said, "i2 got its click and moved to 3: seen") {

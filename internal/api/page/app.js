@@ -152,6 +152,7 @@ function render(list, before) {
   if (focus >= 0 && rows.length) rows[Math.min(focus, rows.length - 1)].querySelector(".choose").focus({ preventScroll: true });
   if (before && !still.matches) for (const row of rows) slide(row, tops.get(row.dataset.item));
   shown = list;
+  showKnown();
   return changes;
 }
 
@@ -360,6 +361,28 @@ function extra(cell) {
   return cell;
 }
 
+// showKnown lists the features of the list's user, while they are looked at.
+async function showKnown() {
+  if (!$("known").open || !shown) return;
+  const list = shown;
+  const table = document.createElement("table");
+  try {
+    const { features } = await call("GET", "/v1/users/" + encodeURIComponent(list.user));
+    for (const [name, value] of Object.entries(features)) table.insertRow().append(heading("row", name), element("td", valueText(value)));
+    if (!table.rows.length) table.createCaption().textContent = "No feature has a value yet.";
+  } catch (error) {
+    table.createCaption().textContent = error.status === 404 ? "Nothing yet: choose something." : error.message;
+  }
+  if (shown === list) $("known").querySelector("table").replaceWith(table);
+}
+
+// valueText writes a number, a text, a list of either, or a list with weights.
+function valueText(value) {
+  if (Array.isArray(value)) return value.map(valueText).join(", ");
+  if (typeof value === "number") return signed(value, 4, "");
+  return typeof value === "string" ? value : `${value.value} × ${signed(value.weight, 3, "")}`;
+}
+
 async function offerUsers() {
   try {
     const { users } = await call("GET", "/page/users.json");
@@ -370,6 +393,7 @@ async function offerUsers() {
 
 $("who").addEventListener("submit", (event) => { event.preventDefault(); show(); refreshStatus(); });
 $("visitor").addEventListener("click", () => { $("user").value = newVisitor(); show(); });
+$("known").addEventListener("toggle", showKnown);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshStatus(); });
 setInterval(() => { if (!document.hidden) refreshStatus(); }, 2000);
 
