@@ -30,6 +30,7 @@ func pattern(p *config.Pattern) features.Pattern {
 	if e := p.Emit.Event; e != (config.EmitEvent{}) {
 		out.Emit.Event = &features.MatchEvent{Type: e.Type, Value: e.Value, From: e.From}
 	}
+	out.Emit.Webhook = p.Emit.Webhook.Configured()
 	return out
 }
 

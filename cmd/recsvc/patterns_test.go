@@ -195,16 +195,44 @@ func TestThePatternsOfTheGuideCompile(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+	secret := config.Overrides{Env: func(name string) (string, bool) { return hookSecret, name == "CART_SECRET" }}
 	if len(blocks) < 3 {
 		t.Errorf("only %d examples", len(blocks))
 	}
 	for _, b := range blocks {
-		c, err := config.Parse("patterns.md", []byte("models: [{name: m, heads: [{name: click, positive: [click]}]}]\n"+b[1]), config.Overrides{})
+		c, err := config.Parse("patterns.md", []byte("models: [{name: m, heads: [{name: click, positive: [click]}]}]\n"+b[1]), secret)
 		if err == nil {
 			_, err = newFeatures(c, nil)
 		}
 		if err != nil {
 			t.Errorf("%v in\n%s", err, b[1])
 		}
+	}
+}
+
+func TestAWrongPatternIsShownAtItsPlaceInTheFile(t *testing.T) {
+	const head = "models: [{name: m, heads: [{name: click, positive: [click]}]}]\npatterns:\n  - name: p\n    within: 5m\n"
+	for _, tc := range []struct{ name, text, want string }{
+		{"a condition", head + "    steps:\n      - {name: x, on: a}\n      - {followed_by: {types: b, where: \"valu > 1\"}}\n    emit: {feature: {ttl: 1m}}\n",
+			`p.yaml:7:41: patterns[0].steps[1].followed_by.where: pattern "p": 1:1: no "valu" here`},
+		{"a step", head + "    steps:\n      - {name: x, next: a}\n    emit: {feature: {ttl: 1m}}\n",
+			`p.yaml:6:25: patterns[0].steps[0].next: pattern "p": the first step follows nothing: write on`},
+		{"an output", head + "    steps:\n      - {on: a}\n    emit: {feature: {as: count}}\n",
+			`p.yaml:7:22: patterns[0].emit.feature.ttl: pattern "p": must be longer than 0`},
+		{"no output", head + "    steps:\n      - {on: a}\n", `p.yaml:3:5: patterns[0].emit: pattern "p": give feature, event or webhook`},
+		{"a circle", head + "    steps:\n      - {on: a}\n    emit: {event: {type: a}}\n",
+			`p.yaml:7:26: patterns[0].emit.event.type: pattern "p": a match would lead to itself: p -> p`},
+		{"a feature of the same name", head + "    steps:\n      - {on: a}\n    emit: {feature: {ttl: 1m}}\nfeatures:\n  - {name: p, kind: count, on: a}\n",
+			`p.yaml:9:12: features[0].name: feature "p": "p" is defined twice`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, err := config.Parse("p.yaml", []byte(tc.text), config.Overrides{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = newFeatures(c, nil); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
 	}
 }

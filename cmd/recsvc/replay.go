@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -110,7 +111,7 @@ func replayFiles(ctx context.Context, c *config.Config, f replayFlags, log *zap.
 		return nil, err
 	}
 	before := a.engine.Status()
-	src := &closing{source: history, after: a.engine.Longest() + c.Lateness, newest: before.Newest}
+	src := &closing{source: history, shut: len(a.outboxStats().Open) > 0, after: a.engine.Longest() + c.Lateness, newest: before.Newest}
 	if err := a.engine.Run(ctx, a.backlog().then(ingest.Logged(src, a.sink))); err != nil {
 		return nil, err
 	}
@@ -126,6 +127,7 @@ type closing struct {
 	source ingest.Source
 	after  time.Duration
 	newest event.Time
+	shut   bool       // the data directory was served with webhooks: nothing of this history goes there
 	ticked event.Time // how far ticks of the source itself have come
 
 	catalogue int64 // records that are neither events nor dead letters, the tick included
@@ -133,12 +135,24 @@ type closing struct {
 
 // Run implements ingest.Source.
 func (c *closing) Run(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
-	return sourceFunc(c.pass).then(sourceFunc(c.end)).Run(ctx, from, out)
+	return sourceFunc(c.begin).then(sourceFunc(c.pass).then(sourceFunc(c.end))).Run(ctx, from, out)
 }
 
-// pass hands on the source.
+// begin hands out the record that shuts the outbox: a server opens it again.
+func (c *closing) begin(ctx context.Context, _ event.Cursor, out chan<- *ingest.Batch) error {
+	if !c.shut {
+		return nil
+	}
+	c.catalogue++
+	return hand(ctx, out, &ingest.Batch{Records: []event.Record{{Kind: event.KindControl, Control: event.Outbox{Open: []string{}}.Control()}}})
+}
+
+// pass hands on the source, but for what the outbox of another server was told.
 func (c *closing) pass(ctx context.Context, from event.Cursor, out chan<- *ingest.Batch) error {
 	return relay(ctx, c.source, from, func(b *ingest.Batch) error {
+		b.Records = slices.DeleteFunc(b.Records, func(r event.Record) bool {
+			return r.Kind == event.KindControl && r.Control.Type == event.OutboxControl
+		})
 		for i := range b.Records {
 			if e := b.Records[i].Event; e != nil {
 				c.newest = max(c.newest, e.Time)

@@ -187,6 +187,9 @@ func restoreInto(ctx context.Context, from *backupSource, c *config.Config) (_ r
 		err = writeLogBegin(work, b.Header().Checkpoint.Cursor)
 	}
 	if err == nil {
+		err = writeSynced(filepath.Join(work, outboxRestoredName), []byte("what waited in the outbox may have been sent since the backup\n"))
+	}
+	if err == nil {
 		err = finishRestore(dir)
 	}
 	if err != nil {
@@ -232,7 +235,7 @@ func holdings(dir string) (string, error) {
 	for _, e := range entries {
 		switch e.Name() {
 		case "lost+found", restoringDir:
-		case stateName, snapshotName, logBeginName:
+		case stateName, snapshotName, logBeginName, outboxRestoredName:
 			if !broken {
 				return e.Name(), nil
 			}
@@ -261,7 +264,7 @@ func clearRestore(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, restoringDir)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	for _, name := range []string{stateName, snapshotName, logBeginName, restoringDir} {
+	for _, name := range []string{stateName, snapshotName, logBeginName, outboxRestoredName, restoringDir} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("remove what a restore left: %w", err)
 		}
@@ -275,7 +278,7 @@ func finishRestore(dir string) error {
 	if err := syncTree(work); err != nil {
 		return err
 	}
-	for _, name := range []string{stateName, snapshotName, logBeginName} {
+	for _, name := range []string{stateName, snapshotName, logBeginName, outboxRestoredName} {
 		if err := os.Rename(filepath.Join(work, name), filepath.Join(dir, name)); err != nil {
 			return err
 		}

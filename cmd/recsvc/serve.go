@@ -63,6 +63,7 @@ type server struct {
 	*app
 	ranker   *rank.Ranker
 	copier   *Copier // nil: none is configured
+	mail     *mailroom
 	api      *api.API
 	listener net.Listener
 }
@@ -80,7 +81,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	if err != nil {
 		return nil, err
 	}
-	s = &server{app: a, copier: a.newCopier()}
+	s = &server{app: a, copier: a.newCopier(), mail: newMailroom(a)}
 	defer func() {
 		if err != nil {
 			err = joinClose(err, a)
@@ -179,6 +180,13 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {
 			return nil // stopped before
+		}
+		g.Go(func() error {
+			s.mail.run(ctx)
+			return nil
+		})
+		if err := s.mail.open(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the outbox is not open yet", zap.Error(err))
 		}
 		s.log.Info("ready", zap.String("url", url), zap.Stringer("cursor", s.engine.Applied()))
 		if err := ready(ctx, url); err != nil {

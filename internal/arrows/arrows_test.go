@@ -35,6 +35,7 @@ var rooms = map[string][]string{
 	"internal/lexical":  nil,
 	"internal/model":    {"internal/dirty"},
 	"internal/vault":    nil,
+	"internal/outbox":   nil,
 	"internal/wal":      {"internal/event"},
 	"internal/state":    {"internal/event", "internal/dirty"},
 	"internal/archive":  {"internal/event"},

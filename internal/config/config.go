@@ -26,6 +26,7 @@ type Config struct {
 	ItemlessTypes []string  `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
 	Features      []Feature `yaml:"features"`
 	Patterns      []Pattern `yaml:"patterns"`
+	Outbox        Outbox    `yaml:"outbox"`
 	Models        []Model   `yaml:"models"`
 	Feedback      Feedback  `yaml:"feedback"`
 	Recall        Recall    `yaml:"recall"`
@@ -116,6 +117,7 @@ func Default() *Config {
 			FreeBytes:      256 << 20,
 		},
 		Backup:   defaultBackup(),
+		Outbox:   Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
 		Feedback: Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
 		Recall:   defaultRecall(),
 		Rank:     Rank{Scenes: map[string]Scene{}},

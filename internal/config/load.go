@@ -51,7 +51,7 @@ func Parse(name string, data []byte, over Overrides) (*Config, error) {
 	errs := append(d.errs, c.override(over)...)
 	c.complete()
 	if len(errs) == 0 { // a value that was not understood would only be complained about twice
-		errs = slices.Concat(c.resolveKeys(over), c.resolvePassword(over), c.resolveLexicons(), c.check())
+		errs = slices.Concat(c.resolveKeys(over), c.resolvePassword(over), c.resolveSecrets(over), c.resolveLexicons(), c.check())
 	}
 	if len(errs) > 0 {
 		return nil, errs.sorted()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 )
 
@@ -33,6 +34,7 @@ type Step struct {
 type Emit struct {
 	Feature EmitFeature `yaml:"feature"`
 	Event   EmitEvent   `yaml:"event"`
+	Webhook Webhook     `yaml:"webhook"`
 }
 
 // EmitFeature is a number with the pattern's name; there is one where something is said.
@@ -48,9 +50,59 @@ type EmitEvent struct {
 	From  string `yaml:"from"`  // step whose event lends user, item, session and context; the last
 }
 
+// Webhook is told of each match by a signed POST; there is one where something is said.
+type Webhook struct {
+	URL       string `yaml:"url"`        // http or https
+	SecretEnv string `yaml:"secret_env"` // the environment variable with the secret of the signature, at least 16 characters
+
+	secret string
+}
+
+// Configured reports whether matches are sent.
+func (w *Webhook) Configured() bool { return w.URL != "" || w.SecretEnv != "" }
+
+// Secret is what the environment variable holds.
+func (w *Webhook) Secret() []byte { return []byte(w.secret) }
+
+// Outbox rules the sending to webhooks.
+type Outbox struct {
+	Timeout  time.Duration `yaml:"timeout"`  // of one request; 10s
+	Parallel int           `yaml:"parallel"` // requests at a time; 8
+	Keep     time.Duration `yaml:"keep"`     // how long an output is tried before it becomes a dead letter; 168h
+}
+
 func (k *checker) patterns() {
 	names := map[string]bool{}
 	for i := range k.c.Patterns {
-		k.unique(fmt.Sprintf("patterns[%d].name", i), k.c.Patterns[i].Name, names)
+		p, path := &k.c.Patterns[i], fmt.Sprintf("patterns[%d]", i)
+		k.unique(path+".name", p.Name, names)
+		if w := &p.Emit.Webhook; w.Configured() {
+			u, err := url.Parse(w.URL)
+			k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil, path+".emit.webhook.url",
+				"must be an address such as https://example.com/hook, without a password")
+			k.that(w.SecretEnv != "", path+".emit.webhook.secret_env", "is missing: it names the environment variable with the secret of the signature")
+			k.that(w.SecretEnv == "" || w.secret == "" || len(w.secret) >= minKeyChars, path+".emit.webhook.secret_env",
+				"the secret in %s must have at least %d characters", w.SecretEnv, minKeyChars)
+		}
 	}
+	k.positive("outbox.timeout", k.c.Outbox.Timeout)
+	k.within("outbox.parallel", k.c.Outbox.Parallel, 1, 1000)
+	k.positive("outbox.keep", k.c.Outbox.Keep)
+}
+
+// resolveSecrets reads the secrets of webhooks, which the file leaves to the environment.
+func (c *Config) resolveSecrets(over Overrides) (errs Errors) {
+	for i := range c.Patterns {
+		w := &c.Patterns[i].Emit.Webhook
+		if w.SecretEnv == "" {
+			continue
+		}
+		if over.Env != nil {
+			w.secret, _ = over.Env(w.SecretEnv)
+		}
+		if w.secret == "" {
+			errs = append(errs, c.Errorf(fmt.Sprintf("patterns[%d].emit.webhook.secret_env", i), "environment variable %s is not set", w.SecretEnv))
+		}
+	}
+	return errs
 }

@@ -34,7 +34,7 @@ func (e *Engine) apply(r *event.Record) error {
 		}
 		e.count(deadLettered)
 	case event.KindControl:
-		if e.opts.FeaturesOnly {
+		if e.opts.FeaturesOnly && r.Control.Type != event.OutboxControl {
 			e.count(applied)
 			return nil
 		}

@@ -18,8 +18,11 @@ var errNoSnapshots = errors.New("no snapshots are configured")
 // another state than the log says.
 func (e *Engine) applyControl(r *event.Record) error {
 	c := r.Control
-	if c.Type == event.PurgeControl {
+	switch c.Type {
+	case event.PurgeControl:
 		return e.purge(r)
+	case event.OutboxControl:
+		return e.outbox(r)
 	}
 	if c.Type != event.RestoreControl {
 		return fmt.Errorf("unknown control record %q: it was written by a newer recsvc", c.Type)

@@ -12,6 +12,9 @@ const (
 
 	// PurgeControl is the type of the control record that lets dead letters go: see Purge.
 	PurgeControl = "purge_dead_letters"
+
+	// OutboxControl is the type of the control record that says what becomes of the outputs of patterns: see Outbox.
+	OutboxControl = "outbox"
 )
 
 // ReasonUnknownControl refuses a control record of a type that this version does not know.
@@ -21,6 +24,7 @@ const ReasonUnknownControl = "unknown_control"
 var controls = map[string][]string{
 	RestoreControl: {"snapshot", "sha256", "definitions"},
 	PurgeControl:   nil,
+	OutboxControl:  nil,
 }
 
 // Check returns an error, with the place and the reason, when c is of a type that this version does not know, or lacks
@@ -35,11 +39,14 @@ func (c *Control) Check() error {
 			return &Error{Reason: ReasonMissingField, Pointer: "/attributes/" + name, Detail: "must be a text"}
 		}
 	}
-	if c.Type == PurgeControl {
-		_, err := c.Purge()
-		return err
+	var err error
+	switch c.Type {
+	case PurgeControl:
+		_, err = c.Purge()
+	case OutboxControl:
+		_, err = c.Outbox()
 	}
-	return nil
+	return err
 }
 
 // Text returns a parameter, "" when it is absent or no text.

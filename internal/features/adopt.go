@@ -37,6 +37,7 @@ func (s *Store) Adopt(next *Store, same ItemRef) error {
 	next.groups.set.Supersede(s.groups.set)
 	next.types.set.Supersede(s.types.set)
 	next.matchers.set.Supersede(s.matchers.set)
+	next.outbox.set.Supersede(s.outbox.set)
 	t := next.tables
 	t.opts.Cold, t.users.cold, t.users.limit = s.opts.Cold, s.users.cold, s.users.limit
 	t.users.evicted, t.users.revived = s.users.evicted, s.users.revived

@@ -36,7 +36,7 @@ type pattern struct {
 
 	shows   *matchShow
 	derives *derivation
-	webhook bool
+	hook    string // name and version, where matches go into the outbox; empty: they do not
 }
 
 // theUser stands for the user in the scope of a pattern.
@@ -380,7 +380,8 @@ func (pc *patternCompiler) emit() error {
 			return err
 		}
 	}
-	if pc.p.webhook = e.Webhook; e.Webhook {
+	if e.Webhook {
+		pc.p.hook = pc.spec.Hook()
 		pc.p.events, pc.p.context = true, true
 		for i := range pc.p.steps {
 			pc.p.keeps[slotOf(i)] = true

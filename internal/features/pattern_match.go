@@ -22,6 +22,9 @@ func (s *Store) matched(m *matcher, r *run, now *sight, id MatchID, at event.Tim
 	if p.derives != nil {
 		s.derive(p, r, now, at)
 	}
+	if p.hook != "" && s.outbox.open[p.hook] {
+		s.outbox.put(Output{ID: id.String(), Pattern: p.name, Partition: id.Partition, Made: at, Body: matchBody(p, r, now, id, at)})
+	}
 	if s.opts.OnMatch != nil {
 		match := Match{Pattern: p.name, ID: id, First: r.lo, Time: at}
 		if now != nil {

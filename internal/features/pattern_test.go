@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,4 +262,104 @@ func FuzzLoadOfAMatcher(f *testing.F) {
 		s.Advance(math.MaxInt64 / 2)
 		_ = fmt.Sprint(s.PatternStats())
 	})
+}
+
+func hookPattern() Pattern {
+	return onePattern("p", time.Minute, Emit{Webhook: true}, Step{Name: "x", On: On("a")}, Step{Name: "y", FollowedBy: On("b")}, Step{FollowedBy: On("c")})
+}
+
+func TestOutputsAreStateFromTheRecordThatOpensTheOutboxToTheOneThatSaysTheyAreDelivered(t *testing.T) {
+	p := newPatternPlayer(t, nil, hookPattern())
+	three := func(from int) {
+		for i, typ := range []string{"a", "b", "c"} {
+			p.act(from+i, typ, float64(from+i))
+		}
+	}
+	outputs := func() (ids []string) {
+		for _, o := range p.s.Outputs(100, func(string) bool { return false }) {
+			ids = append(ids, o.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	want := func(when string, ids ...string) {
+		t.Helper()
+		for range 2 {
+			if got := outputs(); !slices.Equal(got, ids) {
+				t.Errorf("%s: %v, want %v", when, got, ids)
+			}
+			p.reopen() // and after a restart
+		}
+	}
+	three(0)
+	want("not open")
+	p.s.SetOutbox([]string{"p 000000000000"})
+	three(3)
+	want("open for another version")
+	p.s.SetOutbox([]string{hookPattern().Hook()})
+	three(6)
+	three(9)
+	want("open", "0-11-p-0", "0-8-p-0")
+	body := string(p.s.Outputs(1, func(id string) bool { return id != "0-8-p-0" })[0].Body)
+	event := func(typ, second string) string {
+		return `{"type":"` + typ + `","user":"u1","item":"i1","ts":"2023-11-14T22:13:` + second + `Z"}`
+	}
+	if want := `{"id":"0-8-p-0","pattern":"p","time":"2023-11-14T22:13:28Z","first":"2023-11-14T22:13:26Z","event":` + event("c", "28") +
+		`,"steps":{"x":` + event("a", "26") + `,"y":` + event("b", "27") + `}}`; body != want {
+		t.Errorf("body\n%s\nwant\n%s", body, want)
+	}
+	p.s.RemoveOutputs([]string{"0-8-p-0", "0-1-q-0"})
+	want("one delivered", "0-11-p-0")
+	p.s.SetOutbox(nil)
+	three(12)
+	want("shut", "0-11-p-0")
+	p.s.DiscardOutputs()
+	want("discarded")
+	if p.save(); len(p.disk) != 3 { // the user, the item, the type
+		for k := range p.disk {
+			if k[0] == prefixOut {
+				t.Errorf("%q is stored, though nothing is open nor waits", k)
+			}
+		}
+	}
+}
+
+func TestAnAdoptedStoreHasTheOutboxThatTheLogSays(t *testing.T) {
+	v := newVault()
+	was := hookPattern()
+	before := storeOf(t, nil, Options{Patterns: []Pattern{was}})
+	is := was
+	is.Within = time.Hour
+	kept := onePattern("kept", time.Minute, Emit{Webhook: true}, Step{On: On("a")})
+	next := storeOf(t, nil, Options{Patterns: []Pattern{is, kept}})
+	for _, s := range []*Store{before, next} {
+		q := s.NewQuery()
+		s.SetOutbox([]string{was.Hook(), kept.Hook()})
+		for i, typ := range []string{"a", "b", "c", "a"} {
+			s.At(0, int64(i))
+			do(s, q, typ, "u1", "i1", t0.Add(time.Duration(i)*time.Second))
+		}
+	}
+	c := v.cut(before)
+	c.flush(1000)
+	c.commit()
+	if err := before.Adopt(next, 0); err != nil {
+		t.Fatal(err)
+	}
+	c = v.cut(before)
+	c.flush(1000)
+	c.commit()
+	var ids []string
+	for key := range v.entries {
+		if key[0] == prefixOut && len(key) > 1 {
+			ids = append(ids, key[1:])
+		}
+	}
+	slices.Sort(ids)
+	if !slices.Equal(ids, []string{"0-0-kept-0", "0-3-kept-0"}) {
+		t.Errorf("stored are %v: the changed pattern's match belongs to nobody", ids)
+	}
+	if got := before.OutboxStats(); !slices.Equal(got.Wanted, []string{kept.Hook(), is.Hook()}) || slices.Equal(got.Open, got.Wanted) {
+		t.Errorf("%+v: the new version is to be opened", got)
+	}
 }

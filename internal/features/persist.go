@@ -20,6 +20,7 @@ const (
 	prefixGroup = 'g' // + key, 8 bytes
 	prefixType  = 'y' // + number, 2 bytes
 	prefixMatch = 'p' // + key, 8 bytes
+	prefixOut   = 'x' // + id of an output; nothing: which patterns' matches are sent
 )
 
 // Version bytes of the values; a number is never reused.
@@ -29,6 +30,7 @@ const (
 	groupV2 = 2 // row, with the instant from which on nothing in it counts | n × variable parts
 	typeV2  = 2 // name
 	matchV2 = 2 // see matcherTable.AppendValue
+	outV2   = 2 // see outboxTable.AppendValue
 )
 
 var errShort = errors.New("value ends too early")
@@ -296,7 +298,7 @@ func (t *typeTable) load(key, value []byte, sum dirty.Sum) error {
 
 // Load takes one entry of a checkpoint; ok is false when the key is not of this package. [Store.LoadDone] ends a load.
 func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
-	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType, prefixMatch}), rune(key[0])) {
+	if len(key) == 0 || !strings.ContainsRune(string([]byte{prefixUser, prefixItem, prefixGroup, prefixType, prefixMatch, prefixOut}), rune(key[0])) {
 		return false, nil
 	}
 	if value, err = unversioned(value); err != nil {
@@ -313,6 +315,8 @@ func (s *Store) Load(key, value []byte, sum dirty.Sum) (ok bool, err error) {
 		err = s.types.load(key, value, sum)
 	case prefixMatch:
 		err = s.matchers.load(key, value, sum)
+	case prefixOut:
+		err = s.outbox.load(key, value, sum)
 	}
 	if err != nil {
 		err = fmt.Errorf("features: entry %x: %w", key, err)

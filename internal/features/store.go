@@ -92,6 +92,7 @@ type tables struct {
 	types    typeTable
 	recall   recall
 	matchers matcherTable
+	outbox   outboxTable
 	version  uint64 // changes made; users and rows found under an older one may have moved
 }
 
@@ -110,13 +111,14 @@ func New(defs []Definition, opts Options) (*Store, error) {
 	s.groups.init(p)
 	s.types.init(opts.Weights)
 	s.matchers.init(p)
+	s.outbox.init()
 	s.recall.init(&s.items, opts)
 	return s, nil
 }
 
 // Sets are the store's tables for a checkpoint.
 func (s *Store) Sets() []*dirty.Set {
-	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set, s.matchers.set}
+	return []*dirty.Set{s.types.set, s.items.set, s.users.set, s.groups.set, s.matchers.set, s.outbox.set}
 }
 
 // ReadsContext reports whether events of a type update something whose key or value is in the context: only then does

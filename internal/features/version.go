@@ -14,8 +14,11 @@ const meaning = 5
 // form. Fields that are zero have no part in it, so that a field that comes to be leaves the versions of others alone.
 func (d Definition) Version() string { return versionOf(d) }
 
-// Version identifies what a pattern says, as [Definition.Version] does.
+// Version identifies what a pattern says, as a definition's does.
 func (p Pattern) Version() string { return versionOf(p) }
+
+// Hook names the pattern and its version, as [Store.SetOutbox] is told which matches are sent.
+func (p Pattern) Hook() string { return p.Name + " " + p.Version() }
 
 func versionOf(d any) string {
 	text, err := json.Marshal(d)
