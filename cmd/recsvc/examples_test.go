@@ -29,14 +29,28 @@ func TestTheExampleOfEachKindYieldsAValue(t *testing.T) {
 				t.Fatal(err)
 			}
 			now := exampleTraffic(t, s)
-			ref, _ := s.LookupItem("i1")
-			for _, v := range s.Values("ann", exampleContext(0), ref, now) {
-				if math.IsNaN(v.Number) && v.Text == "" {
+			for _, v := range exampleValues(s, now) {
+				if math.IsNaN(v.Number) && v.Text == "" && len(v.List) == 0 && len(v.Weights) == 0 {
 					t.Errorf("%s is missing", v.Name)
 				}
 			}
 		})
 	}
+}
+
+// exampleValues are all values for ann and one item of a list of three.
+func exampleValues(s *features.Store, now event.Time) []features.NamedValue {
+	q := s.NewQuery()
+	q.Begin("ann", exampleContext(0), now)
+	var list []features.ItemRef
+	for _, id := range []string{"i1", "i2", "i3"} {
+		ref, _ := s.LookupItem(id)
+		list = append(list, ref)
+	}
+	q.List(list)
+	var v features.Vector
+	q.Item(&v, list[0])
+	return s.NewNamer().Named(q, nil)
 }
 
 func exampleText(s string) event.Value { return event.Value{Kind: event.String, Str: s} }

@@ -24,7 +24,6 @@ func TestASnapshotOfOtherDefinitionsIsRefusedAndTheLogStaysGood(t *testing.T) {
 
 	for what, change := range map[string][2]string{
 		"a renamed head": {"name: click", "name: tap"}, "another size": {"bits: 14", "bits: 15"}, "a renamed model": {"name: ctr", "name: rate"},
-		"a feature less": {`  - {name: item, kind: attribute, field: item.id}`, ``},
 	} {
 		text := strings.Replace(attributesOnly, change[0], change[1], 1)
 		s := startServer(t, text, data) // learns anew, and passes over the restore of the former definitions

@@ -90,16 +90,15 @@ func (c *compiler) interval(n node) time.Duration {
 		c.refuse(n, "must be an interval: INTERVAL '10' SECOND")
 	}
 	unit := time.Duration(0)
-	for _, mod := range typeMods(n) {
+	if mods := typeMods(n); len(mods) > 0 {
 		for _, u := range units {
-			if u.bit != 0 && mod == u.bit {
+			if u.bit != 0 && mods[0] == u.bit {
 				unit = u.size
 			}
 		}
 		if unit == 0 {
 			c.refuse(n, "seconds, minutes, hours and days have a fixed length: count in these")
 		}
-		break
 	}
 	d, ok := duration(text, unit)
 	if !ok || d <= 0 {
