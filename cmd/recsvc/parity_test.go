@@ -25,7 +25,7 @@ func servedDirectory(t *testing.T) string {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	s := startServer(t, exportConfig, data)
-	s.write("/v1/items", catalogue(5))
+	s.after(s.write("/v1/items", catalogue(5)))
 	for round := range 12 {
 		user := fmt.Sprint("u", round%4)
 		l := s.recommend("user", user, "n", "4")
