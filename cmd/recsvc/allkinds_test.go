@@ -75,7 +75,7 @@ features:
 		})
 	}
 	s.write("/v1/items", list2json(items))
-	s.write("/v1/users", list2json([]fields{{"user": "u0", "age": 30, "vip": true, "created": "2022-01-01T00:00:00Z", "embedding": embedding(1)}}))
+	s.after(s.write("/v1/users", list2json([]fields{{"user": "u0", "age": 30, "vip": true, "created": "2022-01-01T00:00:00Z", "embedding": embedding(1)}})))
 	everything := func(i int) fields {
 		return fields{
 			"device": "ios", "city": "shanghai", "channel": fmt.Sprint("c", i%2), "room": fmt.Sprint("r", i%2), "tab": i % 3, "query": "red boots",
