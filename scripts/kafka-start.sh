@@ -69,7 +69,7 @@ run_java() {
 format_storage() {
   [ ! -e "$KAFKA_HOME_DIR/data/meta.properties" ] || return 0
   local id
-  id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+  id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=') # one that begins with - would be taken for an option
   (run_java -Xmx256m kafka.tools.StorageTool format --cluster-id "$id" --config "$conf") \
     >"$KAFKA_HOME_DIR/format.log" 2>&1 || fail "cannot format the storage, see $KAFKA_HOME_DIR/format.log"
 }
