@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"recsvc/internal/features"
@@ -39,15 +40,40 @@ func writeKinds(b *strings.Builder, kinds []features.Kind) {
 		}
 		fmt.Fprintf(b, "- **%s**: %s\n", g.name, strings.Join(links, ", "))
 	}
-	b.WriteString("\nAny kind may have `name`, which is required, and `kind`. Every key is also listed in [configuration.md](configuration.md#features).\n")
+	shared := sharedKeys(kinds)
+	b.WriteString("\nEvery definition has a `name` and a `kind`. Keys that mean the same to many kinds stand here once; each kind names those that it reads.\n\n| key | |\n|---|---|\n")
+	for _, key := range shared {
+		fmt.Fprintf(b, "| `%s` | %s |\n", key.Name, cell(key.Doc))
+	}
 	for _, g := range groups(kinds) {
 		fmt.Fprintf(b, "\n### %s\n", g.name)
 		for _, k := range g.kinds {
-			writeKind(b, k)
+			writeKind(b, k, shared)
 		}
 	}
 	b.WriteString("\n")
 }
+
+// manyKinds is from how many kinds on a key that means the same to all of them is told once.
+const manyKinds = 6
+
+// sharedKeys are the keys that mean the same to many kinds, in order of their first mention.
+func sharedKeys(kinds []features.Kind) (shared []features.Key) {
+	uses := map[features.Key]int{}
+	for _, k := range kinds {
+		for _, key := range k.Keys {
+			uses[key]++
+			told := slices.ContainsFunc(shared, func(s features.Key) bool { return s.Name == key.Name })
+			if uses[key] == manyKinds && !told { // what some kinds mean by it otherwise stands with them
+				shared = append(shared, key)
+			}
+		}
+	}
+	return shared
+}
+
+// cell escapes what would end a cell of a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 // group is the kinds that stand under one heading.
 type group struct {
@@ -70,26 +96,32 @@ func groups(kinds []features.Kind) (out []group) {
 	return out
 }
 
-func writeKind(b *strings.Builder, k features.Kind) {
-	fmt.Fprintf(b, "\n#### %s\n\n%s\n\n", k.Name, k.Doc)
-	b.WriteString("| key | |\n|---|---|\n")
+func writeKind(b *strings.Builder, k features.Kind, shared []features.Key) {
+	fmt.Fprintf(b, "\n#### %s\n\n%s\n", k.Name, k.Doc)
+	var also, rows []string
 	for _, key := range k.Keys {
 		name := "`" + key.Name + "`"
+		if slices.Contains(shared, key) {
+			also = append(also, name)
+			continue
+		}
 		if key.Required {
 			name += ", required"
 		}
-		fmt.Fprintf(b, "| %s | %s |\n", name, key.Doc)
+		rows = append(rows, fmt.Sprintf("| %s | %s |\n", name, cell(key.Doc)))
 	}
-	if len(k.As) > 0 {
-		var forms []string
-		for i, f := range k.As {
-			form := "`" + f.Name + "`: " + f.Doc
-			if i == 0 {
-				form = "`" + f.Name + "` (the default): " + f.Doc
-			}
-			forms = append(forms, form)
+	for i, f := range k.As {
+		name := "`as: " + f.Name + "`"
+		if i == 0 {
+			name += ", the default"
 		}
-		fmt.Fprintf(b, "| `as` | %s |\n", strings.Join(forms, "; "))
+		rows = append(rows, fmt.Sprintf("| %s | %s |\n", name, cell(f.Doc)))
+	}
+	if len(rows) > 0 {
+		b.WriteString("\n| key | |\n|---|---|\n" + strings.Join(rows, ""))
+	}
+	if len(also) > 0 {
+		fmt.Fprintf(b, "\nAlso %s.\n", strings.Join(also, ", "))
 	}
 	b.WriteString("\n```yaml\nfeatures:\n")
 	for line := range strings.Lines(strings.Trim(k.Example, "\n") + "\n") {
