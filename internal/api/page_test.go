@@ -23,6 +23,9 @@ func TestThePageReportsAChoiceAndShowsTheListAfterIt(t *testing.T) {
 			t.Errorf("the strip lacks %q: %s", want, got)
 		}
 	}
+	if about := page.text("#list"); strings.Contains(about, "[object") {
+		t.Errorf("the list shows what is no text: %s", about)
+	}
 	if explored := page.text("#list li:nth-child(2) .channels"); !strings.Contains(explored, "explored") {
 		t.Errorf("the explored place is marked %q", explored)
 	}

@@ -192,7 +192,7 @@ function about(item) {
   return abouts.get(item);
 }
 
-function describe({ title, name, categories = [], item, tags, created, available, text, live, ...more }) {
+function describe({ title, name, categories = [], item, tags, created, available, text, live, features, ...more }) {
   const known = [title, name, ...[categories].flat()].filter(Boolean);
   const others = Object.entries(more).filter(([, v]) => !Array.isArray(v)).map(([k, v]) => k + " " + (typeof v === "number" ? Number(v.toPrecision(3)) : v));
   return [...known, ...others].slice(0, 4).join(" · ");
@@ -235,7 +235,7 @@ async function toggleWhy(row, it, numeric) {
   const record = element("p", "…");
   box.append(record, ...reasons(it, numeric));
   try {
-    const { live, item, ...attributes } = await recordOf(it.item);
+    const { live, features, item, ...attributes } = await recordOf(it.item);
     const words = Object.entries(attributes).map(([k, v]) => `${k} ${Array.isArray(v) ? v.join(", ") : String(v).replace(/(T[\d:]+)\.\d+Z$/, "$1Z")}`);
     const counts = Object.entries(live || {}).map(([k, v]) => `${v} ${k}`);
     record.replaceChildren(words.join(" · "), element("br"), "By now: " + (counts.join(", ") || "nothing happened yet") + ".");
