@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,10 +15,7 @@ import (
 func TestTheExampleOfEachKindYieldsAValue(t *testing.T) {
 	for _, k := range features.Kinds() {
 		t.Run(k.Name, func(t *testing.T) {
-			text := "models: [{name: ctr, heads: [{name: click, positive: [click]}]}]\nfeatures:\n"
-			for line := range strings.Lines(strings.Trim(k.Example, "\n")) {
-				text += "  " + strings.TrimRight(line, "\n") + "\n"
-			}
+			text := "models: [{name: ctr, heads: [{name: click, positive: [click]}]}]\n" + k.Features()
 			c, err := config.Parse(k.Name, []byte(text), config.Overrides{})
 			if err != nil {
 				t.Fatal(err)

@@ -310,13 +310,11 @@ func (c *compiler) aggregate(d *Definition, f *feature, l layout, what string, e
 		return c.fail("scope", "the features of scope %s may take %d KiB for one key: at most %d KiB are allowed; "+
 			"keep fewer entries or tiles, or coarser sketches", c.p.scopes[s].name, most>>7, maxRowWords>>7)
 	}
-	if fresh {
-		enter(at)
-	}
 	f.compiled.Scope, f.compiled.Words, f.compiled.MostWords = c.p.scopes[s].name, l.words, l.words+l.most
 	f.compiled.Shares = c.owners[at]
 	if fresh {
 		c.owners[at] = f.name
+		enter(at)
 	}
 	f.at, f.byItem = at, f.byItem || c.p.scopes[s].byItem
 	return nil

@@ -22,6 +22,16 @@ type Kind struct {
 	build func(*compiler, *Definition, *feature) error
 }
 
+// Features is the example as the list of features that a configuration has.
+func (k *Kind) Features() string {
+	var b strings.Builder
+	b.WriteString("features:\n")
+	for line := range strings.Lines(strings.Trim(k.Example, "\n") + "\n") {
+		b.WriteString("  " + line)
+	}
+	return b.String()
+}
+
 // Key is one key that a kind reads.
 type Key struct {
 	Name     string

@@ -61,9 +61,6 @@ var functions = map[string]struct {
 	"cardinality": {"len", 1},
 }
 
-// condition compiles what is true or false.
-func (c *compiler) condition(n node) string { return c.expression(n) }
-
 // expression compiles a value or a condition to a formula as docs/expressions.md has them.
 func (c *compiler) expression(n node) string {
 	switch n.kind {

@@ -183,7 +183,7 @@ func (c *compiler) selection(n node) (types, where []string) {
 	if t := c.typesOf(n); t != nil {
 		return t, nil
 	}
-	return nil, []string{c.condition(n)}
+	return nil, []string{c.expression(n)}
 }
 
 // typesOf reads type = 'a' and type IN ('a', 'b'); nil for any other condition.

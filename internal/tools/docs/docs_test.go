@@ -41,11 +41,7 @@ func TestWhatIsMadeFromTheCodeIsUpToDate(t *testing.T) {
 
 // exampleConfig is a configuration with the example of one kind as its features.
 func exampleConfig(k features.Kind) []byte {
-	text := "models: [{name: ctr, heads: [{name: click, positive: [click]}]}]\nfeatures:\n"
-	for line := range strings.Lines(strings.Trim(k.Example, "\n")) {
-		text += "  " + strings.TrimRight(line, "\n") + "\n"
-	}
-	return []byte(text)
+	return []byte("models: [{name: ctr, heads: [{name: click, positive: [click]}]}]\n" + k.Features())
 }
 
 func TestEveryKindHasAGroupATextAndAnExampleThatUsesIt(t *testing.T) {

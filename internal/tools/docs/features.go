@@ -123,9 +123,5 @@ func writeKind(b *strings.Builder, k features.Kind, shared []features.Key) {
 	if len(also) > 0 {
 		fmt.Fprintf(b, "\nAlso %s.\n", strings.Join(also, ", "))
 	}
-	b.WriteString("\n```yaml\nfeatures:\n")
-	for line := range strings.Lines(strings.Trim(k.Example, "\n") + "\n") {
-		b.WriteString("  " + line)
-	}
-	b.WriteString("```\n")
+	b.WriteString("\n```yaml\n" + k.Features() + "```\n")
 }
