@@ -17,6 +17,9 @@ go build -o "$work/replaycheck" ./internal/tools/replaycheck
 echo "windows, rings and patterns of two million events against Flink's"
 STREAM=long go test -count=1 ./internal/tools/stream
 
+echo "the synthetic stream, whole, against the sums of another implementation"
+SYNTHETIC=long go test -count=1 ./internal/synthetic
+
 echo "windowed features of the shipped configurations against a recount of all raw events"
 TWIN_DATA=$(cd "$data" && pwd) go test -count=1 -v -timeout 30m -run RecountOfRealData ./internal/features
 
