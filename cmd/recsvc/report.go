@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"recsvc/internal/engine"
-	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 // report is what a replay ends with; its JSON form is the one that docs and scripts rely on.
@@ -44,7 +44,7 @@ type dayReport struct {
 	Heads map[string]headReport `json:"heads"`
 }
 
-func newHeadReport(m model.Metrics) headReport {
+func newHeadReport(m validation.Metrics) headReport {
 	return headReport{m.N, m.Positives, defined(m.AUC), defined(m.LogLoss), defined(m.NormalizedEntropy), defined(m.Calibration)}
 }
 

@@ -11,7 +11,7 @@ import (
 	"recsvc/internal/event"
 	"recsvc/internal/features"
 	"recsvc/internal/ingest"
-	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 // newIntake judges request bodies.
@@ -90,7 +90,7 @@ func (a *app) modelStatus() api.ModelStatus {
 	return m
 }
 
-func apiMetrics(m model.Metrics) api.Metrics {
+func apiMetrics(m validation.Metrics) api.Metrics {
 	return api.Metrics{
 		N: int64(m.N), Positives: int64(m.Positives), AUC: defined(m.AUC), LogLoss: defined(m.LogLoss),
 		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration),

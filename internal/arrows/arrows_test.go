@@ -22,31 +22,32 @@ const (
 
 // rooms says what each room may import of ours, directly and outside tests. Packages below a room belong to it.
 var rooms = map[string][]string{
-	"cmd":                {all},
-	"configs":            nil,
-	"deploy":             nil,
-	"internal/arrows":    nil,
-	"internal/crash":     {all},                                                                                                                // tests alone
-	"internal/tools":     {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic"}, // to measure what is inside, and to write it down
-	"internal/config":    nil,
-	"internal/event":     nil,
-	"internal/dirty":     nil,
-	"internal/prints":    nil,
-	"internal/lexical":   nil,
-	"internal/synthetic": nil,
-	"internal/model":     {"internal/dirty"},
-	"internal/vault":     nil,
-	"internal/outbox":    nil,
-	"internal/wal":       {"internal/event"},
-	"internal/state":     {"internal/event", "internal/dirty"},
-	"internal/archive":   {"internal/event"},
-	"internal/ingest":    {"internal/event", "internal/wal", "internal/dirty", "internal/prints", "internal/archive"},
-	"internal/sql":       {"internal/features"},
-	"internal/features":  {"internal/event", "internal/dirty", "internal/expression", "internal/lexical"},
-	"internal/feedback":  {"internal/event", "internal/dirty", "internal/prints"},
+	"cmd":                 {all},
+	"configs":             nil,
+	"deploy":              nil,
+	"internal/arrows":     nil,
+	"internal/crash":      {all},                                                                                                                // tests alone
+	"internal/tools":      {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic"}, // to measure what is inside, and to write it down
+	"internal/config":     nil,
+	"internal/event":      nil,
+	"internal/dirty":      nil,
+	"internal/prints":     nil,
+	"internal/lexical":    nil,
+	"internal/synthetic":  nil,
+	"internal/model":      {"internal/dirty", "internal/validation"},
+	"internal/validation": {"internal/dirty"},
+	"internal/vault":      nil,
+	"internal/outbox":     nil,
+	"internal/wal":        {"internal/event"},
+	"internal/state":      {"internal/event", "internal/dirty"},
+	"internal/archive":    {"internal/event"},
+	"internal/ingest":     {"internal/event", "internal/wal", "internal/dirty", "internal/prints", "internal/archive"},
+	"internal/sql":        {"internal/features"},
+	"internal/features":   {"internal/event", "internal/dirty", "internal/expression", "internal/lexical"},
+	"internal/feedback":   {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
-		"internal/dirty",
+		"internal/dirty", "internal/validation",
 	},
 	"internal/autofeature": {"internal/event", "internal/lexical"},
 	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},
@@ -61,7 +62,7 @@ var rooms = map[string][]string{
 
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
-	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/rank",
+	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
 	"internal/expression", "internal/lexical", "internal/autofeature", "internal/synthetic",
 }
 

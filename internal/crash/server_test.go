@@ -22,6 +22,7 @@ import (
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 	"recsvc/internal/state"
+	"recsvc/internal/validation"
 	"recsvc/internal/wal"
 )
 
@@ -333,7 +334,7 @@ type outcome struct {
 	Entries int64
 	Cursor  string
 	Counts  [6]uint64
-	Heads   []model.Metrics
+	Heads   []validation.Metrics
 	Weights string // all that are not blank
 }
 

@@ -8,6 +8,7 @@ import (
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 // apply takes one record of the log. This is the whole story of a record: what it passes through, and in which order.
@@ -162,7 +163,7 @@ func (e *Engine) Settle(s feedback.Settled) {
 	if e.opts.FeaturesOnly {
 		return
 	}
-	e.Model.Head(s.Head).Validation().Observe(model.Observation{
+	e.Model.Head(s.Head).Validation().Observe(validation.Observation{
 		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed),
 	})
 	e.settled(s)

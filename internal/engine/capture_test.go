@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"recsvc/internal/event"
-	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 func TestAnExposureIsCapturedBeforeItMovesItsOwnWindows(t *testing.T) {
@@ -202,7 +202,7 @@ func TestClicksRaiseThePredictionOfTheItemAndItsKin(t *testing.T) {
 	if kin < 0.6 || other > 0.4 {
 		t.Errorf("the unseen item of the liked category has %v, the ignored one %v", kin, other)
 	}
-	var total model.Metrics = l.Model.Head(0).Validation().Total()
+	var total validation.Metrics = l.Model.Head(0).Validation().Total()
 	if total.Positives != 30 {
 		t.Errorf("%+v", total)
 	}

@@ -9,6 +9,7 @@ import (
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 type metrics struct {
@@ -186,7 +187,7 @@ func (c *headCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, h := range c.model.Heads() {
 		for _, span := range []struct {
 			name string
-			m    model.Metrics
+			m    validation.Metrics
 		}{{"total", h.Validation().Total()}, {"recent", h.Validation().Recent()}} {
 			gauge := func(d *prometheus.Desc, x float64) {
 				if x == x {

@@ -16,6 +16,7 @@ import (
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 	"recsvc/internal/state"
+	"recsvc/internal/validation"
 )
 
 // The test engine's bounds, shorter than the real ones so that a short stream reaches all of them.
@@ -144,8 +145,8 @@ func (r *rig) run(log []event.Record, sizes ...int) outcomeOf {
 type outcomeOf struct {
 	checkpoint CheckpointStatus
 	status     Status
-	heads      []model.Metrics
-	days       [][]model.Day
+	heads      []validation.Metrics
+	days       [][]validation.Day
 	joined     feedback.Counters
 }
 

@@ -16,7 +16,6 @@ func formatModel(t *testing.T) *Model {
 	for i, y := range []float32{1, 0, 0, 1} {
 		v := Vector{Slots: []uint32{1024, 1031, 2047}, Values: []float32{1, -0.5, float32(i)}}
 		m.Learn(0, &Example{Shared: v, Y: y, Weight: 1})
-		m.Head(0).Validation().Observe(Observation{P: 0.25 * float32(i), Positive: y == 1, Time: 1_700_000_000e9})
 	}
 	return m
 }
@@ -27,7 +26,7 @@ func TestVersion1IsStillWrittenAndRead(t *testing.T) {
 	const file = "testdata/format_v1.hex"
 	var got strings.Builder
 	m := formatModel(t)
-	for _, s := range m.Sets() {
+	for _, s := range m.Sets()[:1] { // the weights
 		s.Cut(func(key, value []byte, _ dirty.Sum) {
 			got.WriteString(hex.EncodeToString(key) + " " + hex.EncodeToString(value) + "\n")
 		})
@@ -94,42 +93,6 @@ func FuzzDecodePage(f *testing.F) {
 		}
 		if m.blankPage(2, 1) || !m.blankPage(2, 0) || !m.blankPage(2, 2) {
 			t.Error("the page is not where it belongs")
-		}
-	})
-}
-
-func FuzzDecodeTally(f *testing.F) {
-	var s tally
-	for _, p := range []float64{0, 0.1, 0.1, 0.9, 1} {
-		s.add(judge(p, p > 0.5))
-	}
-	f.Add(s.append(nil))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, value []byte) {
-		var s tally
-		if s.decode(value) != nil {
-			return
-		}
-		if got := s.append(nil); !bytes.Equal(got, value) {
-			t.Errorf("%x is written back as %x", value, got)
-		}
-		s.metrics()
-	})
-}
-
-func FuzzDecodeBlock(f *testing.F) {
-	var b block
-	b.number = 3
-	b.add(judge(0.3, true))
-	f.Add(b.append(nil))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, value []byte) {
-		var b block
-		if b.decode(value) != nil {
-			return
-		}
-		if got := b.append(nil); !bytes.Equal(got, value) {
-			t.Errorf("%x is written back as %x", value, got)
 		}
 	})
 }

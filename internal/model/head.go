@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"recsvc/internal/dirty"
+	"recsvc/internal/validation"
 )
 
 // HeadOptions describe one head of a model.
@@ -13,7 +14,7 @@ type HeadOptions struct {
 	Hyper       Hyper
 	Examination Examination
 	MinTheta    float64 // floor under θ in Soft labels, in [0, 1]; 0: none
-	MaxDays     int     // how many UTC days of metrics are kept; 400
+	Validation  validation.Options
 }
 
 // Head is one objective: a logistic regression over the slots that it shares with the other heads of its model.
@@ -28,7 +29,7 @@ type Head struct {
 	clip        float64 // +Inf: none
 	examination Examination
 	minTheta    float64
-	validation  *Validation
+	validation  *validation.Head
 	counters    counters
 
 	// One entry per feature of the example that is being learned.
@@ -38,7 +39,7 @@ type Head struct {
 	touch []float32
 }
 
-func newHead(o HeadOptions, index uint, t *table, set *dirty.Set, v *Validation) *Head {
+func newHead(o HeadOptions, index uint, t *table, set *dirty.Set, v *validation.Head) *Head {
 	h := &Head{
 		name: o.Name, index: index, table: t, set: set, validation: v,
 		rates: ratesOf[float32](o.Hyper), clip: o.Hyper.Clip, examination: o.Examination, minTheta: o.MinTheta,
@@ -73,7 +74,7 @@ func (h *Head) Name() string { return h.name }
 func (h *Head) Examination() Examination { return h.examination }
 
 // Validation returns the head's progressive metrics.
-func (h *Head) Validation() *Validation { return h.validation }
+func (h *Head) Validation() *validation.Head { return h.validation }
 
 // Counters returns what the head has done so far.
 func (h *Head) Counters() Counters {

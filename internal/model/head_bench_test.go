@@ -110,31 +110,6 @@ func BenchmarkPredictTwoHeads(b *testing.B) {
 	}
 }
 
-func BenchmarkObserve(b *testing.B) {
-	v := newValidation("bench/h", 0)
-	r := rand.New(rand.NewPCG(1, 2))
-	var ps [4096]float32
-	for i := range ps {
-		ps[i] = float32(Sigmoid(r.NormFloat64() - 2))
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		v.Observe(Observation{P: ps[i%len(ps)], Positive: i%9 == 0})
-	}
-}
-
-func BenchmarkMetrics(b *testing.B) {
-	v := newValidation("bench/h", 0)
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range 100_000 {
-		v.Observe(Observation{P: float32(Sigmoid(r.NormFloat64() - 2)), Positive: i%9 == 0})
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		v.Total()
-	}
-}
-
 func BenchmarkPage(b *testing.B) {
 	m, examples := benchHeads(b, 2, 32768, false)
 	for i := range examples {

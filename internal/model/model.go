@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"recsvc/internal/dirty"
+	"recsvc/internal/validation"
 )
 
 // Options describe a model.
@@ -68,11 +69,9 @@ func (m *Model) addHead(index uint, o HeadOptions) error {
 		return fmt.Errorf("examination %d is unknown", o.Examination)
 	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
 		return fmt.Errorf("min theta %v is not within 0 and 1", o.MinTheta)
-	case o.MaxDays < 0:
-		return fmt.Errorf("max days %d is negative", o.MaxDays)
 	}
 	label := m.name + "/" + o.Name
-	m.heads = append(m.heads, newHead(o, index, m.table, m.set, newValidation(label, o.MaxDays)))
+	m.heads = append(m.heads, newHead(o, index, m.table, m.set, validation.New(label, o.Validation)))
 	m.keys = append(m.keys, appendKey(nil, weightPrefix, label))
 	return nil
 }
@@ -130,7 +129,7 @@ func (m *Model) Learn(head int, ex *Example) (p float64, ok bool) { return m.hea
 func (m *Model) Sets() []*dirty.Set {
 	sets := []*dirty.Set{m.set}
 	for _, h := range m.heads {
-		sets = append(sets, h.validation.set)
+		sets = append(sets, h.validation.Set())
 	}
 	return sets
 }

@@ -5,8 +5,10 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"recsvc/internal/dirty"
+	"recsvc/internal/validation"
 )
 
 // loaded returns a model of smallOptions, loaded from entries.
@@ -29,7 +31,7 @@ func observeAll(m *Model, examples []Example) {
 		ex := &examples[i]
 		m.Predict(p, ex.Shared, ex.Own)
 		for h := range m.Heads() {
-			m.Head(h).Validation().Observe(Observation{P: p[h], Theta: ex.Theta, Positive: ex.Y > 0, Time: int64(i) * dayNanos / 100})
+			m.Head(h).Validation().Observe(validation.Observation{P: p[h], Theta: ex.Theta, Positive: ex.Y > 0, Time: int64(i) * int64(864*time.Second)})
 			m.Learn(h, ex)
 		}
 	}
@@ -273,7 +275,6 @@ func TestNewNamesTheWrongOption(t *testing.T) {
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{Hyper: Hyper{L1: -0.5}})}, `model m: head "h": l1 -0.5 must not be negative`},
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{Examination: 7})}, `model m: head "h": examination 7 is unknown`},
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{MinTheta: 2})}, `model m: head "h": min theta 2 is not within 0 and 1`},
-		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{MaxDays: -1})}, `model m: head "h": max days -1 is negative`},
 	} {
 		if _, err := New(tc.opts); err == nil || err.Error() != tc.want {
 			t.Errorf("got  %v\nwant %s", err, tc.want)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"recsvc/internal/validation"
 )
 
 // stream is a small world with a known answer: five fields of Zipf-distributed values with planted weights, and one
@@ -96,7 +98,7 @@ func TestLearningComesNearTheTruth(t *testing.T) {
 			f = append(f, [2]float64{float64(slot & (1<<18 - 1)), 1})
 		}
 		q := exact.learn(f, float64(x.relevant), 1)
-		v.Observe(Observation{P: float32(p), Positive: x.relevant > 0})
+		v.Observe(validation.Observation{P: float32(p), Positive: x.relevant > 0})
 		if i >= count/2 {
 			oracle += nats(x.p, x.relevant)
 			loss += nats(p, x.relevant)

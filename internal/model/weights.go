@@ -10,11 +10,8 @@ import (
 )
 
 // Keys are: prefix u8 | length u8 | "model/head" | what the prefix asks for. Of weights that is the page number as
-// big-endian u32; of metrics see validation_state.go.
-const (
-	weightPrefix     = 'w'
-	validationPrefix = 'v'
-)
+// big-endian u32. Keys of metrics are those of package validation.
+const weightPrefix = 'w'
 
 const maxName = 100
 
@@ -93,7 +90,7 @@ func (m *Model) decode(image *pageImage, id uint32, value []byte) error {
 // the entry is not this model's, which includes heads that the model no longer has.
 func (m *Model) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 	for _, h := range m.heads {
-		if ok, err := h.validation.load(key, value, sum); ok || err != nil {
+		if ok, err := h.validation.Load(key, value, sum); ok || err != nil {
 			return true, err
 		}
 	}

@@ -1,4 +1,4 @@
-package model
+package validation
 
 // The recent outcomes are kept in a ring of blocks. When the newest is full the oldest is forgotten as a whole: what
 // is covered is the last 9,000 to 10,000.

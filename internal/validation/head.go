@@ -1,4 +1,4 @@
-package model
+package validation
 
 import (
 	"slices"
@@ -16,11 +16,11 @@ type Observation struct {
 	Time     int64 // when the item was shown, Unix nanoseconds: chooses the day
 }
 
-// Validation keeps the progressive metrics of a head: over everything, over the last 9,000 to 10,000 observations,
+// Head keeps the progressive metrics of a head: over everything, over the last 9,000 to 10,000 observations,
 // and by UTC day. They depend on the observations and their order alone.
 //
 // Observe and what concerns checkpoints belong to the writer; reports may be read beside it.
-type Validation struct {
+type Head struct {
 	label   string
 	key     []byte
 	maxDays int
@@ -47,19 +47,28 @@ const (
 	firstDay = blockID + blocks
 )
 
+// Options of a head. A zero field takes the default named beside it.
+type Options struct {
+	MaxDays int // how many UTC days are kept; 400
+}
+
 const defaultMaxDays = 400
 
-func newValidation(label string, maxDays int) *Validation {
-	if maxDays == 0 {
-		maxDays = defaultMaxDays
+// New returns a head that has observed nothing. The label, of up to 255 bytes, tells it from all others in the state.
+func New(label string, opts Options) *Head {
+	if opts.MaxDays == 0 {
+		opts.MaxDays = defaultMaxDays
 	}
-	v := &Validation{label: label, key: appendKey(nil, validationPrefix, label), maxDays: maxDays}
-	v.set = dirty.NewSet((*validationEntries)(v))
+	v := &Head{label: label, key: keyOf(label), maxDays: opts.MaxDays}
+	v.set = dirty.NewSet((*entries)(v))
 	return v
 }
 
+// Set is the head as a table of checkpoints. It tells all of its state but for Ignored.
+func (v *Head) Set() *dirty.Set { return v.set }
+
 // Observe counts o. A prediction that is not finite is left out, and counted as such.
-func (v *Validation) Observe(o Observation) {
+func (v *Head) Observe(o Observation) {
 	p := float64(o.P)
 	if o.Theta != 0 {
 		p *= float64(o.Theta)
@@ -84,7 +93,7 @@ func (v *Validation) Observe(o Observation) {
 const dayNanos = int64(24 * time.Hour)
 
 // dayOf returns the tally of a time's day, and nil for a day that is older than all that are kept.
-func (v *Validation) dayOf(ns int64) *dayTally {
+func (v *Head) dayOf(ns int64) *dayTally {
 	day := int32(ns / dayNanos)
 	if ns%dayNanos < 0 {
 		day--
@@ -105,12 +114,12 @@ func (v *Validation) dayOf(ns int64) *dayTally {
 	return v.addDay(day)
 }
 
-func (v *Validation) findDay(day int32) (int, bool) {
+func (v *Head) findDay(day int32) (int, bool) {
 	return slices.BinarySearchFunc(v.days, day, func(d *dayTally, day int32) int { return int(d.day) - int(day) })
 }
 
 // addDay makes room for a day that is not there. Its entry must be touched, or loaded, next.
-func (v *Validation) addDay(day int32) *dayTally {
+func (v *Head) addDay(day int32) *dayTally {
 	slot := slices.Index(v.slots, nil)
 	if slot < 0 {
 		slot = len(v.slots)
@@ -123,28 +132,28 @@ func (v *Validation) addDay(day int32) *dayTally {
 	return d
 }
 
-func (v *Validation) dropDay(d *dayTally) {
+func (v *Head) dropDay(d *dayTally) {
 	v.set.Remove(d.id)
 	v.slots[d.id-firstDay] = nil
 	v.days = slices.DeleteFunc(v.days, func(e *dayTally) bool { return e == d })
 }
 
 // Total returns the metrics of everything observed.
-func (v *Validation) Total() Metrics {
+func (v *Head) Total() Metrics {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.total.metrics()
 }
 
 // Recent returns the metrics of the last 9,000 to 10,000 observations.
-func (v *Validation) Recent() Metrics {
+func (v *Head) Recent() Metrics {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.recent.metrics()
 }
 
 // Ignored returns how many observations were left out since the process started.
-func (v *Validation) Ignored() uint64 {
+func (v *Head) Ignored() uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.ignored
@@ -158,7 +167,7 @@ type Day struct {
 
 // Days returns the days that had observations and are still kept, in order. The writer is let through between one
 // day and the next.
-func (v *Validation) Days() []Day {
+func (v *Head) Days() []Day {
 	v.mu.RLock()
 	days := slices.Clone(v.days)
 	v.mu.RUnlock()

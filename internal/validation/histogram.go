@@ -1,4 +1,4 @@
-package model
+package validation
 
 import "math"
 
@@ -92,7 +92,7 @@ func (h *histogram) quantiles(shares []float64, n uint64) []float64 {
 	h.each(func(bin int, c binCount) bool {
 		seen += c.pos + c.neg
 		for next < len(shares) && float64(seen) >= shares[next]*float64(n) {
-			out[next] = Sigmoid(binLogit(bin))
+			out[next] = sigmoid(binLogit(bin))
 			next++
 		}
 		return next < len(shares)

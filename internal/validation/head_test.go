@@ -1,4 +1,4 @@
-package model
+package validation
 
 import (
 	"cmp"
@@ -106,21 +106,21 @@ func observations(seed uint64, count int) []Observation {
 	out := make([]Observation, count)
 	for i := range out {
 		s := r.NormFloat64()*1.2 - 2
-		o := Observation{P: float32(Sigmoid(s)), Time: int64(i) * dayNanos / 3000}
+		o := Observation{P: float32(sigmoid(s)), Time: int64(i) * dayNanos / 3000}
 		if i%3 == 0 {
 			o.Theta = 1 - r.Float32()*0.8
 		}
 		if i%50 == 0 {
 			o.P = 0.125 // ties
 		}
-		o.Positive = r.Float64() < Sigmoid(s+0.5*r.NormFloat64())
+		o.Positive = r.Float64() < sigmoid(s+0.5*r.NormFloat64())
 		out[i] = o
 	}
 	return out
 }
 
 func TestMetricsEqualANaiveRecount(t *testing.T) {
-	v := newValidation("m/h", 0)
+	v := New("m/h", Options{})
 	obs := observations(1, 25_300)
 	for _, o := range obs {
 		v.Observe(o)
@@ -140,7 +140,7 @@ func TestMetricsEqualANaiveRecount(t *testing.T) {
 }
 
 func TestRecentCoversTheLastBlocks(t *testing.T) {
-	v := newValidation("m/h", 0)
+	v := New("m/h", Options{})
 	for i := range 23_456 {
 		v.Observe(Observation{P: 0.5, Positive: i >= 14_000})
 		n := v.Recent().N
@@ -154,7 +154,7 @@ func TestRecentCoversTheLastBlocks(t *testing.T) {
 }
 
 func TestWhatIsUndefinedIsNaN(t *testing.T) {
-	v := newValidation("m/h", 0)
+	v := New("m/h", Options{})
 	for _, m := range []Metrics{v.Total(), v.Recent()} {
 		for _, x := range []float64{m.AUC, m.AUCBound, m.LogLoss, m.NormalizedEntropy, m.Calibration, m.MeanP, m.Quantiles[0], m.Quantiles[6]} {
 			if !math.IsNaN(x) {
@@ -169,7 +169,7 @@ func TestWhatIsUndefinedIsNaN(t *testing.T) {
 }
 
 func TestExtremePredictionsStayFinite(t *testing.T) {
-	v := newValidation("m/h", 0)
+	v := New("m/h", Options{})
 	for _, p := range []float32{0, 1, 1e-30, float32(math.NaN()), float32(math.Inf(1)), -1, 2} {
 		v.Observe(Observation{P: p, Positive: true})
 		v.Observe(Observation{P: p})
@@ -180,7 +180,7 @@ func TestExtremePredictionsStayFinite(t *testing.T) {
 }
 
 func TestOldDaysMakeRoomForNewOnes(t *testing.T) {
-	v := newValidation("m/h", 3)
+	v := New("m/h", Options{MaxDays: 3})
 	at := func(day int64) Observation { return Observation{P: 0.5, Time: day*dayNanos + 5} }
 	for _, day := range []int64{10, 12, 11, -1, 13, 9, 13, 20} {
 		v.Observe(at(day))
@@ -198,7 +198,7 @@ func TestOldDaysMakeRoomForNewOnes(t *testing.T) {
 }
 
 func TestTimesBefore1970BelongToTheDayBefore(t *testing.T) {
-	v := newValidation("m/h", 0)
+	v := New("m/h", Options{})
 	v.Observe(Observation{P: 0.5, Time: -1})
 	v.Observe(Observation{P: 0.5, Time: -dayNanos})
 	if d := v.Days(); len(d) != 1 || d[0].N != 2 || d[0].Start.Format(time.DateOnly) != "1969-12-31" {
@@ -206,7 +206,7 @@ func TestTimesBefore1970BelongToTheDayBefore(t *testing.T) {
 	}
 }
 
-func cutValidation(v *Validation, into map[string]string) {
+func cut(v *Head, into map[string]string) {
 	v.set.Cut(func(key, value []byte, _ dirty.Sum) {
 		if value == nil {
 			delete(into, string(key))
@@ -218,17 +218,17 @@ func cutValidation(v *Validation, into map[string]string) {
 }
 
 func TestMetricsSurviveSavingAtAnyMoment(t *testing.T) {
-	v, stored := newValidation("m/h", 4), map[string]string{}
+	v, stored := New("m/h", Options{MaxDays: 4}), map[string]string{}
 	r := rand.New(rand.NewPCG(5, 5))
 	for _, o := range observations(2, 30_000) {
 		v.Observe(o)
 		if r.IntN(1500) != 0 {
 			continue
 		}
-		cutValidation(v, stored)
-		w := newValidation("m/h", 4)
+		cut(v, stored)
+		w := New("m/h", Options{MaxDays: 4})
 		for key, value := range stored { // in any order
-			if ok, err := w.load([]byte(key), []byte(value), dirty.SumOf([]byte(key), []byte(value))); !ok || err != nil {
+			if ok, err := w.Load([]byte(key), []byte(value), dirty.SumOf([]byte(key), []byte(value))); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 		}
@@ -243,11 +243,11 @@ func TestMetricsSurviveSavingAtAnyMoment(t *testing.T) {
 }
 
 func TestBadMetricsAreRefused(t *testing.T) {
-	v, stored := newValidation("m/h", 0), map[string]string{}
+	v, stored := New("m/h", Options{}), map[string]string{}
 	for _, o := range observations(3, 20) {
 		v.Observe(o)
 	}
-	cutValidation(v, stored)
+	cut(v, stored)
 	key := func(rest string) string { return string(v.key) + rest }
 	total, block := stored[key("t")], stored[key("b\x00")]
 	if total == "" || block == "" {
@@ -275,10 +275,14 @@ func TestBadMetricsAreRefused(t *testing.T) {
 		{"bad day", "d\x80\x00\x00\x01", "", ErrShort},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ok, err := newValidation("m/h", 0).load([]byte(key(tc.rest)), []byte(tc.value), dirty.Sum{Hi: 1})
+			ok, err := New("m/h", Options{}).Load([]byte(key(tc.rest)), []byte(tc.value), dirty.Sum{Hi: 1})
 			if !ok || !errors.Is(err, tc.want) {
 				t.Errorf("%v, %v, want %v", ok, err, tc.want)
 			}
 		})
 	}
+}
+
+func near(got, want, tolerance float64) bool {
+	return math.Abs(got-want) <= tolerance*max(1, math.Abs(want))
 }

@@ -1,4 +1,4 @@
-package model
+package validation
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"recsvc/internal/dirty"
 )
 
-// Keys of metrics go on, after what appendKey wrote, with one of
+// Keys are: 'v' | length of the label u8 | label, usually model/head | one of
 //
 //	't'                     the total
 //	'b' | place u8          a block of the recent outcomes
@@ -22,15 +22,19 @@ import (
 //	       positives, negatives as uvarints
 //	block: version u8 = 1 | Σp f64 | Σloss f64 | number uvarint | marks u16 …
 const (
+	prefix  = 'v'
 	tallyV1 = 1
 	blockV1 = 1
 )
 
-// validationEntries is a Validation as the table of its dirty set. It is called on the writer's goroutine, beside
-// which nobody writes.
-type validationEntries Validation
+// keyOf is the start that all keys of a label have in common, and no others.
+func keyOf(label string) []byte { return append([]byte{prefix, byte(len(label))}, label...) }
 
-func (v *validationEntries) AppendKey(dst []byte, id uint32) []byte {
+// entries is a Head as the table of its dirty set. It is called on the writer's goroutine, beside
+// which nobody writes.
+type entries Head
+
+func (v *entries) AppendKey(dst []byte, id uint32) []byte {
 	dst = append(dst, v.key...)
 	switch {
 	case id == totalID:
@@ -41,7 +45,7 @@ func (v *validationEntries) AppendKey(dst []byte, id uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, 'd'), uint32(v.slots[id-firstDay].day)^(1<<31))
 }
 
-func (v *validationEntries) AppendValue(dst []byte, id uint32) []byte {
+func (v *entries) AppendValue(dst []byte, id uint32) []byte {
 	switch {
 	case id == totalID:
 		return v.total.append(dst)
@@ -79,8 +83,9 @@ func (s *sums) append(dst []byte) []byte {
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.loss))
 }
 
-// load takes one entry of a checkpoint; false: it is not of these metrics.
-func (v *Validation) load(key, value []byte, sum dirty.Sum) (bool, error) {
+// Load takes one entry of a checkpoint into a new head; sum is what the dirty set gave for it. It is false when the entry is not
+// this head's.
+func (v *Head) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 	rest, ok := bytes.CutPrefix(key, v.key)
 	if !ok {
 		return false, nil
@@ -95,7 +100,7 @@ func (v *Validation) load(key, value []byte, sum dirty.Sum) (bool, error) {
 	return true, nil
 }
 
-func (v *Validation) loadEntry(rest, value []byte) (id uint32, err error) {
+func (v *Head) loadEntry(rest, value []byte) (id uint32, err error) {
 	switch {
 	case string(rest) == "t":
 		return totalID, v.total.decode(value)
