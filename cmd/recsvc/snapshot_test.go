@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
+	"reflect"
+	"strings"
 	"testing"
 
 	"recsvc/internal/api"
@@ -83,4 +86,53 @@ func TestARestoreBringsThePredictionsBack(t *testing.T) {
 	if got, want := digestOf(t, attributesOnly, data), relearned(t, attributesOnly, data); got != want {
 		t.Errorf("digest %s, the log alone leads to %s", got, want)
 	}
+}
+
+func TestASnapshotGoesFromOneServerToAnother(t *testing.T) {
+	from := startServer(t, attributesOnly, t.TempDir())
+	from.after(from.write("/v1/items", catalogue(5)))
+	items := []string{"a0", "b0"}
+	for range 5 {
+		from.after(from.events(fields{"type": "exposure", "user": "u1", "item": "a0"}, fields{"type": "click", "user": "u1", "item": "a0"}))
+	}
+	want := from.scores("u1", items...)
+	var made api.Snapshot
+	from.want(http.StatusCreated, &made, "POST", "/admin/v1/snapshots", `{"note":"from the other side"}`)
+	status, content := from.do("GET", "/admin/v1/snapshots/"+made.ID+"/content", "")
+	if status != http.StatusOK || int64(len(content)) != made.Bytes {
+		t.Fatalf("%d, %d bytes of %d", status, len(content), made.Bytes)
+	}
+	from.stop()
+
+	to := startServer(t, attributesOnly, t.TempDir())
+	to.after(to.write("/v1/items", catalogue(5)))
+	to.after(to.events(fields{"type": "view", "user": "u1", "item": "a1"})) // it must know whom it ranks for
+	var kept, again api.Snapshot
+	to.want(http.StatusCreated, &kept, "POST", "/admin/v1/snapshots/import?sha256="+made.SHA256, string(content))
+	if !reflect.DeepEqual(kept, made) {
+		t.Errorf("kept %+v, made %+v", kept, made)
+	}
+	to.want(http.StatusOK, &again, "POST", "/admin/v1/snapshots/import", string(content))
+	to.want(http.StatusOK, nil, "POST", "/admin/v1/snapshots/"+kept.ID+"/restore", "")
+	if got := to.scores("u1", items...); !maps.Equal(got, want) {
+		t.Errorf("scores %v, want %v", got, want)
+	}
+
+	edited := bytes.Replace(content, []byte("from the other side"), []byte("from the other room"), 1)
+	for what, bad := range map[string][]byte{"edited": edited, "cut short": content[:len(content)-1], "empty": {}} {
+		if status, text := to.do("POST", "/admin/v1/snapshots/import", string(bad)); status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", what, status, text)
+		}
+	}
+	to.stop()
+	other := startServer(t, strings.Replace(attributesOnly, "bits: 14", "bits: 15", 1), t.TempDir())
+	if status, text := other.do("POST", "/admin/v1/snapshots/import", string(content)); status != http.StatusConflict {
+		t.Errorf("under other definitions: %d %s", status, text)
+	}
+	var list api.SnapshotList
+	other.want(http.StatusOK, &list, "GET", "/admin/v1/snapshots", "")
+	if len(list.Snapshots) != 0 {
+		t.Errorf("what was refused is kept: %+v", list)
+	}
+	other.stop()
 }

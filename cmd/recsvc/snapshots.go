@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"recsvc/internal/api"
 	"recsvc/internal/engine"
 	"recsvc/internal/event"
+	"recsvc/internal/snapshot"
 	"recsvc/internal/state"
 )
 
@@ -32,18 +34,58 @@ func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, e
 	if err := s.disk.full(); err != nil {
 		return api.Snapshot{}, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
-	meta := state.SnapshotMeta{Created: time.Now().UTC(), Note: note}
+	meta := state.SnapshotMeta{Created: time.Now().UTC()}
 	err := s.snapshots.Create(&meta, func(w io.Writer) error {
-		cursor, err := s.engine.WriteSnapshot(ctx, w)
-		if err != nil {
-			return err
-		}
-		meta.Cursor = cursor.String()
-		meta.Models = []string{modelAt(s.model, cursor)}
-		meta.Metrics, err = json.Marshal(s.headMetrics())
-		return err
+		return s.engine.WriteSnapshot(ctx, w, func(cursor event.Cursor) (snapshot.Description, error) {
+			metrics, err := json.Marshal(s.headMetrics())
+			d := snapshot.Description{
+				Created: meta.Created, Cursor: cursor.String(), Models: []string{modelAt(s.model, cursor)}, Metrics: metrics, Note: note,
+			}
+			describe(&meta, d)
+			return d, err
+		})
 	})
 	return apiSnapshot(meta), err
+}
+
+// describe says of a kept snapshot what its content says of itself.
+func describe(meta *state.SnapshotMeta, d snapshot.Description) {
+	meta.Created, meta.Cursor, meta.Models, meta.Metrics, meta.Note = d.Created, d.Cursor, d.Models, d.Metrics, d.Note
+}
+
+// Content implements api.Snapshots.
+func (s *snapshotRoom) Content(_ context.Context, id string) (api.Snapshot, io.ReadCloser, error) {
+	meta, content, err := s.snapshots.Open(id)
+	if errors.Is(err, state.ErrCorrupt) {
+		err = fmt.Errorf("%w: %w", api.ErrConflict, err)
+	}
+	return apiSnapshot(meta), content, snapshotError(err)
+}
+
+// Import implements api.Snapshots. The id follows from the content, so that what comes twice is kept once.
+func (s *snapshotRoom) Import(_ context.Context, sum string, content io.Reader) (api.Snapshot, bool, error) {
+	if err := s.disk.full(); err != nil {
+		return api.Snapshot{}, false, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	meta := state.SnapshotMeta{SHA256: sum}
+	err := s.snapshots.Create(&meta, func(w io.Writer) error {
+		d, err := s.engine.CheckSnapshot(io.TeeReader(content, w))
+		describe(&meta, d)
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		there, err := s.snapshots.Get(meta.ID)
+		if err == nil && there.SHA256 != meta.SHA256 {
+			err = fmt.Errorf("%w: there is another snapshot %q", api.ErrConflict, meta.ID)
+		}
+		return apiSnapshot(there), false, snapshotError(err)
+	case errors.Is(err, snapshot.ErrDefinitions):
+		return api.Snapshot{}, false, fmt.Errorf("%w: %w", api.ErrConflict, err)
+	case errors.Is(err, snapshot.ErrUnusable), errors.Is(err, state.ErrCorrupt):
+		return api.Snapshot{}, false, fmt.Errorf("%w: %w", api.ErrBadRequest, err)
+	}
+	return apiSnapshot(meta), err == nil, err
 }
 
 func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {

@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -306,6 +308,33 @@ func (s fakeSnapshots) Delete(ctx context.Context, id string) error {
 	_, err := s.Get(ctx, id)
 	delete(s.world.snapshots, id)
 	return err
+}
+
+func (s fakeSnapshots) Content(ctx context.Context, id string) (Snapshot, io.ReadCloser, error) {
+	x, err := s.Get(ctx, id)
+	if err != nil {
+		return x, nil, err
+	}
+	sum := sha256.Sum256([]byte(fakeContent))
+	x.Bytes, x.SHA256 = int64(len(fakeContent)), hex.EncodeToString(sum[:])
+	return x, io.NopCloser(strings.NewReader(fakeContent)), nil
+}
+
+const fakeContent = "weights of a model"
+
+func (s fakeSnapshots) Import(_ context.Context, want string, content io.Reader) (Snapshot, bool, error) {
+	b, err := io.ReadAll(content)
+	if err != nil {
+		return Snapshot{}, false, err
+	}
+	sum := sha256.Sum256(b)
+	x := Snapshot{ID: "imported", SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(b))}
+	if string(b) != fakeContent || want != "" && want != x.SHA256 {
+		return Snapshot{}, false, fmt.Errorf("%w: it is damaged", ErrBadRequest)
+	}
+	_, there := s.world.snapshots[x.ID]
+	s.world.snapshots[x.ID] = x
+	return x, !there, nil
 }
 
 func (s fakeSnapshots) Restore(ctx context.Context, id string) (string, error) {

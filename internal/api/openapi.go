@@ -91,6 +91,8 @@ func operation(reg huma.Registry, rt *route) *huma.Operation {
 	switch {
 	case rt.batch:
 		op.RequestBody = batchBody()
+	case rt.body == (stream{}):
+		op.RequestBody = &huma.RequestBody{Required: true, Content: binary()}
 	case rt.body != nil:
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{
 			"application/json": {Schema: reg.Schema(reflect.TypeOf(rt.body), true, "")},
@@ -109,15 +111,19 @@ func answer(reg huma.Registry, status int, v any) *huma.Response {
 	case Problem:
 		contentType = "application/problem+json"
 	case stream:
-		r.Content = map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+		r.Content = binary()
 		return r
 	}
 	r.Content = map[string]*huma.MediaType{contentType: {Schema: reg.Schema(reflect.TypeOf(v), true, "")}}
 	return r
 }
 
-// stream stands for an answer of any bytes.
+// stream stands for any bytes.
 type stream struct{}
+
+func binary() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+}
 
 // batchBody is one record, an array, or NDJSON. The records are validated one by one, by the intake.
 func batchBody() *huma.RequestBody {

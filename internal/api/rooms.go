@@ -122,6 +122,11 @@ type Snapshots interface {
 	Create(ctx context.Context, note string) (Snapshot, error)
 	Get(ctx context.Context, id string) (Snapshot, error)
 	Delete(ctx context.Context, id string) error
+	// Content returns a snapshot's file, which has been compared with its checksum.
+	Content(ctx context.Context, id string) (Snapshot, io.ReadCloser, error)
+	// Import keeps a file that is whole and could be restored here. A sha256 that is given is what it must have. created is false
+	// when there was that very snapshot already.
+	Import(ctx context.Context, sha256 string, content io.Reader) (s Snapshot, created bool, err error)
 	// Restore rolls the models back and returns the new model version, "ctr@1841", once it is in force.
 	Restore(ctx context.Context, id string) (model string, err error)
 }

@@ -110,6 +110,15 @@ func (a *API) routes() []route {
 			answers: map[int]any{204: nil, 400: Problem{}, 404: Problem{}},
 		},
 		{
+			method: "GET", path: "/admin/v1/snapshots/{id}/content", summary: "The file of a snapshot, whole in itself", handle: a.getSnapshotContent,
+			answers: map[int]any{200: stream{}, 400: Problem{}, 404: Problem{}, 409: Problem{}},
+		},
+		{
+			method: "POST", path: "/admin/v1/snapshots/import", summary: "Take in the file of a snapshot that was made elsewhere", handle: a.postImport,
+			query: []param{{"sha256", "string", "what the file must have, in hexadecimal"}}, body: stream{},
+			answers: map[int]any{200: Snapshot{}, 201: Snapshot{}, 400: Problem{}, 409: Problem{}, 503: Problem{}},
+		},
+		{
 			method: "POST", path: "/admin/v1/snapshots/{id}/restore", summary: "Roll the models back to a snapshot", handle: a.postRestore,
 			within: slowAdmin, answers: map[int]any{200: Restored{}, 400: Problem{}, 404: Problem{}},
 		},

@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"internal/validation": {"internal/dirty"},
 	"internal/vault":      nil,
 	"internal/outbox":     nil,
+	"internal/snapshot":   nil,
 	"internal/wal":        {"internal/event"},
 	"internal/state":      {"internal/event", "internal/dirty"},
 	"internal/archive":    {"internal/event"},
@@ -47,7 +48,7 @@ var rooms = map[string][]string{
 	"internal/feedback":   {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
-		"internal/dirty", "internal/validation",
+		"internal/dirty", "internal/validation", "internal/snapshot",
 	},
 	"internal/autofeature": {"internal/event", "internal/lexical"},
 	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},

@@ -22,6 +22,7 @@ import (
 
 	"recsvc/internal/event"
 	"recsvc/internal/feedback"
+	"recsvc/internal/snapshot"
 	"recsvc/internal/state"
 )
 
@@ -386,8 +387,7 @@ func (s *simulation) checkpoint() {
 func (s *simulation) snapshot() {
 	meta := state.SnapshotMeta{ID: fmt.Sprintf("s%d", len(s.snaps)), Created: time.Unix(0, 0).UTC()}
 	err := s.server.snaps.Create(&meta, func(w io.Writer) error {
-		_, err := s.WriteSnapshot(s.t.Context(), w)
-		return err
+		return s.WriteSnapshot(s.t.Context(), w, func(event.Cursor) (d snapshot.Description, err error) { return d, nil })
 	})
 	s.say("snapshot %s: %v", meta.ID, err)
 	if err == nil {

@@ -11,17 +11,21 @@ import (
 
 	"recsvc/internal/event"
 	"recsvc/internal/model"
+	"recsvc/internal/snapshot"
 	"recsvc/internal/state"
 )
+
+func undescribed(event.Cursor) (d snapshot.Description, err error) { return d, nil }
 
 // takeSnapshot stores the model as it is.
 func (r *rig) takeSnapshot() state.SnapshotMeta {
 	r.t.Helper()
 	meta := state.SnapshotMeta{Created: time.Unix(0, 0).UTC()}
 	err := r.snaps.Create(&meta, func(w io.Writer) error {
-		c, err := r.WriteSnapshot(r.t.Context(), w)
-		meta.Cursor = c.String()
-		return err
+		return r.WriteSnapshot(r.t.Context(), w, func(c event.Cursor) (d snapshot.Description, err error) {
+			meta.Cursor = c.String()
+			return d, nil
+		})
 	})
 	if err != nil {
 		r.t.Fatal(err)

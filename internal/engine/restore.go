@@ -56,14 +56,14 @@ func (e *Engine) restore(id, sum string) error {
 	if meta.SHA256 != sum {
 		return fmt.Errorf("%w: its SHA-256 is %s, the log names %s", ErrSnapshot, meta.SHA256, sum)
 	}
-	if err := readSnapshot(content, e.Definitions(), e.Model.CheckPage); err != nil {
+	if _, err := e.CheckSnapshot(content); err != nil {
 		return err
 	}
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	restoring := e.Model.Restore()
-	if err := readSnapshot(content, e.Definitions(), restoring.LoadPage); err != nil {
+	if _, err := readSnapshot(content, e.Definitions(), restoring.LoadPage); err != nil {
 		return err // somebody has changed the file meanwhile: the writer ends, and with it what was loaded
 	}
 	restoring.Finish()
@@ -105,7 +105,8 @@ func (e *Engine) checkSnapshot(id string) (sum string, err error) {
 		return "", err
 	}
 	defer content.Close()
-	return meta.SHA256, readSnapshot(content, e.Definitions(), e.Model.CheckPage)
+	_, err = e.CheckSnapshot(content)
+	return meta.SHA256, err
 }
 
 // DeleteSnapshot removes a snapshot, unless the log rolls back to it, or is about to: ErrRestored. It knows of the log

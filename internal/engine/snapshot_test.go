@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
 	"maps"
@@ -18,11 +17,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"recsvc/internal/event"
+	"recsvc/internal/snapshot"
 	"recsvc/internal/state"
 )
-
-// block is one of a snapshot's keys or values.
-func block(b string) string { return string(binary.AppendUvarint(nil, uint64(len(b)))) + b }
 
 // keepSnapshot stores any content as a snapshot.
 func (r *rig) keepSnapshot(id, content string) state.SnapshotMeta {
@@ -38,29 +35,44 @@ func (r *rig) keepSnapshot(id, content string) state.SnapshotMeta {
 }
 
 func TestASnapshotThatDoesNotFitIsRefusedBeforeAWeightChanges(t *testing.T) {
-	var good bytes.Buffer
 	l := openRig(t, t.TempDir()).follow()
 	l.append(teach("u1", "i1", 0, 10)...)
-	if _, err := l.WriteSnapshot(t.Context(), &good); err != nil {
+	saved := l.takeSnapshot()
+	_, content, err := l.snaps.Open(saved.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
+	whole, err := io.ReadAll(content)
+	if err := errors.Join(err, content.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ours := l.Definitions()
 	l.stop()
-	head := len(snapshotMagic) + len(snapshotVersion)
-	whole, pages := good.String(), strings.TrimSuffix(good.String()[head+32:], "\x00")
-	start := whole[:head+32]
+	// remade is the snapshot with another head, and with pages added, its sum right again.
+	remade := func(kind snapshot.Kind, definitions [32]byte, more ...string) string {
+		in, err := snapshot.NewReader(bytes.NewReader(whole))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		out := snapshot.NewWriter(&b, kind, definitions)
+		err = in.Pages(func(key, value []byte) (bool, error) { return true, out.Page(key, value) })
+		for i := 0; i < len(more); i += 2 {
+			err = errors.Join(err, out.Page([]byte(more[i]), []byte(more[i+1])))
+		}
+		if err := errors.Join(err, out.Close(snapshot.Description{})); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
 	for _, tc := range []struct{ name, content, want string }{
 		{"another thing", "something else altogether", "does not begin as one"},
-		{"nothing", "", "does not begin as one"},
-		{"another version", snapshotMagic + "1\n" + whole[head:], `its version is "1"`},
-		{"the start of a head", whole[:head+5], "ends within its head"},
-		{"other definitions", whole[:head] + strings.Repeat("d", 32) + pages + "\x00", "under other definitions"},
-		{"no end", start + pages, "a length: EOF"},
-		{"half a page", whole[:len(whole)-5], "unexpected EOF"},
-		{"more behind the end", whole + "x", "goes on behind its end"},
-		{"an impossible length", start + "\xff\xff\xff\xff\x0f", "a length of 4294967295 bytes, more than 1048576"},
-		{"a page of another head behind good ones", start + pages + block("w\x0actr/former\x00\x00\x00\x00") + block("v") + "\x00", "belongs to no head"},
-		{"a damaged page behind good ones", start + pages + block("w\x0ectr/long_dwell\xff\x00\x00\x00") + block("v") + "\x00", "table of another size"},
-		{"a page twice", start + pages + pages + "\x00", "follows page"},
+		{"half of it", string(whole[:len(whole)/2]), "a block of"},
+		{"one with a byte changed", string(whole[:len(whole)-40]) + "?" + string(whole[len(whole)-39:]), "it is damaged, or was edited"},
+		{"other definitions", remade(snapshot.Learning, [32]byte{'d'}), "under other definitions"},
+		{"weights for serving alone", remade(snapshot.Serving, ours), "a serving snapshot, not a learning one"},
+		{"a page of another head behind good ones", remade(snapshot.Learning, ours, "w\x0actr/nobodys\x00\x00\x00\x00", "v"), "belongs to no head"},
+		{"a damaged page behind good ones", remade(snapshot.Learning, ours, "w\x0ectr/long_dwell\xff\x00\x00\x00", "v"), "table of another size"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := openRig(t, t.TempDir()).follow()
@@ -179,11 +191,14 @@ func TestASnapshotHoldsWhatTheLogLeadsToUpToItsCursor(t *testing.T) {
 		default:
 		}
 		var buf bytes.Buffer
-		c, err := l.WriteSnapshot(t.Context(), &buf)
-		if err != nil {
+		at := int64(0)
+		if err := l.WriteSnapshot(t.Context(), &buf, func(c event.Cursor) (d snapshot.Description, err error) {
+			at = c.Offset(0)
+			return d, nil
+		}); err != nil {
 			t.Fatal(err)
 		}
-		content[c.Offset(0)] = buf.Bytes()
+		content[at] = buf.Bytes()
 	}
 	log := l.log
 	l.stop()
@@ -194,7 +209,7 @@ func TestASnapshotHoldsWhatTheLogLeadsToUpToItsCursor(t *testing.T) {
 			anew.append(r)
 		}
 		var want bytes.Buffer
-		if _, err := anew.WriteSnapshot(t.Context(), &want); err != nil {
+		if err := anew.WriteSnapshot(t.Context(), &want, undescribed); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(content[end], want.Bytes()) {
