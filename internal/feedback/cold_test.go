@@ -70,7 +70,7 @@ func (c *cellar) lose(j *Joiner) {
 
 // small makes pages of few hashes, so that there are many.
 func small(r *rig) *rig {
-	r.wide = true
+	r.wide, r.full = true, true
 	r.j.tombs.setPage(8)
 	return r
 }

@@ -33,21 +33,21 @@ const (
 //	pack        lengths uvarint: shared slots, shared values, own slots, own values, context bytes |
 //	            the slots and values as u32 and f32, in that order | the context
 //	impression  version u8 | flags u8 | seq, key, user and item, user, request hash u64 | base, floor i64 |
-//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | p f32 | at i64) | pack
-//	list        version u8 | scene u64 | pack
+//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | p f32 | at i64) |
+//	            raw predictions u8 | as many f32 | pack
+//	list        version u8 | scene, variant u64 | pack
 //	page        version u8 | prints u16 | prints × u64
 //	globals     version u8 | seq u64 | watermark i64 | counters u8 | counters × i64 | heads u8 |
 //	            heads × (name uvarint and bytes | counters u8 | counters × i64) |
 //	            floor: hour u32, number u32 of the first page that is not forgotten before its time
 //
-// Version 1 of the globals has no floor, and the first 6 counters.
+// Impressions and lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
+// their states are learned anew from the log, and never read.
 const (
-	impressionV1 = 1
-	listV1       = 1
+	impressionV2 = 2
+	listV2       = 2
 	pageV1       = 1
-	globalsV1    = 1
-	globalsV2    = 2
-	fixedV1      = 6
+	globalsV3    = 3
 )
 
 // impressionTable, listTable and restTable are the Joiner as its dirty sets see it.
@@ -64,7 +64,7 @@ func (t *impressionTable) AppendKey(dst []byte, id uint32) []byte {
 func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 	j := (*Joiner)(t)
 	s := j.imps.at(id)
-	dst = append(dst, impressionV1, s.flags)
+	dst = append(dst, impressionV2, s.flags)
 	request := uint64(0)
 	if s.list != 0 {
 		request = j.lists.at(s.list).hash
@@ -81,6 +81,10 @@ func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 		dst = appendFloat(dst, st.p)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(st.at))
 	}
+	dst = append(dst, byte(j.raws))
+	for _, p := range j.rawRow(id) {
+		dst = appendFloat(dst, p)
+	}
 	return appendPack(dst, j.pack(s.pack))
 }
 
@@ -91,7 +95,8 @@ func (t *listTable) AppendKey(dst []byte, id uint32) []byte {
 func (t *listTable) AppendValue(dst []byte, id uint32) []byte {
 	j := (*Joiner)(t)
 	l := j.lists.at(id)
-	dst = binary.LittleEndian.AppendUint64(append(dst, listV1), l.scene)
+	dst = binary.LittleEndian.AppendUint64(append(dst, listV2), l.scene)
+	dst = binary.LittleEndian.AppendUint64(dst, l.variant)
 	return appendPack(dst, j.pack(l.pack))
 }
 
@@ -120,7 +125,7 @@ func (t *restTable) AppendValue(dst []byte, id uint32) []byte {
 func (j *Joiner) touchRest() { j.restSet.Touch(0) }
 
 func (j *Joiner) appendGlobals(dst []byte) []byte {
-	dst = append(dst, globalsV2)
+	dst = append(dst, globalsV3)
 	dst = binary.LittleEndian.AppendUint64(dst, j.seq)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(j.watermark))
 	dst = appendCounters(dst, j.counts.fixed())

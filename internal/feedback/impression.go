@@ -60,6 +60,23 @@ func (j *Joiner) row(slot uint32) []headState {
 	return j.states[slot>>slabBits][at : at+len(j.heads)]
 }
 
+// rawRow returns the raw predictions of the impression in a slot.
+func (j *Joiner) rawRow(slot uint32) []float32 {
+	if j.raws == 0 {
+		return nil
+	}
+	at := int(slot&(slabSize-1)) * j.raws
+	return j.rawStates[slot>>slabBits][at : at+j.raws]
+}
+
+// raw returns the raw prediction of a head, which is p where it keeps none.
+func (j *Joiner) raw(id uint32, h int) float32 {
+	if at := j.heads[h].raw; at >= 0 {
+		return j.rawRow(j.stubs.at(id).slot)[at]
+	}
+	return j.state(id, h).p
+}
+
 // touch is called before an impression is changed.
 func (j *Joiner) touch(id uint32) { j.impSet.Touch(j.stubs.at(id).slot) }
 
@@ -68,10 +85,11 @@ func (j *Joiner) newSlot() uint32 {
 	slot := j.imps.alloc()
 	chunk := int(slot >> slabBits)
 	for chunk >= len(j.states) {
-		j.states = append(j.states, nil)
+		j.states, j.rawStates = append(j.states, nil), append(j.rawStates, nil)
 	}
 	if j.states[chunk] == nil {
 		j.states[chunk] = make([]headState, slabSize*len(j.heads))
+		j.rawStates[chunk] = make([]float32, slabSize*j.raws)
 	}
 	return slot
 }
@@ -79,7 +97,7 @@ func (j *Joiner) newSlot() uint32 {
 func (j *Joiner) freeSlot(slot uint32) {
 	j.imps.release(slot)
 	if chunk := slot >> slabBits; j.imps.chunks[chunk] == nil {
-		j.states[chunk] = nil
+		j.states[chunk], j.rawStates[chunk] = nil, nil
 	}
 }
 
@@ -106,7 +124,7 @@ type draft struct {
 	base                      event.Time
 	position                  int32
 	propensity                float64
-	scene                     uint64
+	scene, variant            uint64
 	flags                     uint8
 	at                        int // place in the list that was served
 	shared, own               Vector
@@ -125,7 +143,7 @@ func (j *Joiner) create(d *draft) uint32 {
 	}
 	shared, context := d.shared, d.context
 	if d.list != 0 {
-		s.list = j.enlist(d.list, d.scene, shared, context)
+		s.list = j.enlist(d.list, d.scene, d.variant, shared, context)
 		of := j.pack(j.lists.at(s.list).pack)
 		if of.sharedEqual(trim(shared)) {
 			s.flags |= listShared
@@ -137,9 +155,10 @@ func (j *Joiner) create(d *draft) uint32 {
 		}
 	}
 	s.pack = j.newPack(shared, d.own, context)
-	for h, p := range d.p {
+	for h, p := range d.p[:len(j.heads)] {
 		*j.state(id, h) = headState{p: p}
 	}
+	copy(j.rawRow(j.stubs.at(id).slot), d.p[len(j.heads):])
 	if s.key != 0 {
 		j.byKey.put(s.key, id)
 	}
@@ -156,7 +175,7 @@ func (j *Joiner) adopt(id uint32, e *event.Event, m *Match) {
 	}
 	s.key = m.key
 	j.byKey.put(s.key, id)
-	s.list = j.enlist(m.list, 0, Vector{}, nil)
+	s.list = j.enlist(m.list, 0, 0, Vector{}, nil)
 	j.watch.Requested(j.birth(id), e)
 }
 
@@ -196,12 +215,16 @@ func (j *Joiner) renew(id uint32) {
 
 // contextOf returns the binary form of an impression's context, in a scratch that the next call overwrites.
 func (j *Joiner) contextOf(s *impression) []byte {
-	p := j.pack(s.pack)
-	if s.flags&listContext != 0 {
-		p = j.pack(j.lists.at(s.list).pack)
-	}
-	j.contextBytes = p.appendContext(j.contextBytes[:0])
+	j.contextBytes = j.contextPack(s).appendContext(j.contextBytes[:0])
 	return j.contextBytes
+}
+
+// contextPack returns the pack whose context is that of an impression.
+func (j *Joiner) contextPack(s *impression) pack {
+	if s.flags&listContext != 0 {
+		return j.pack(j.lists.at(s.list).pack)
+	}
+	return j.pack(s.pack)
 }
 
 // setContext replaces an impression's context.

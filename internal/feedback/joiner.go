@@ -32,10 +32,13 @@ type Joiner struct {
 	stubs  slab[stub]       // by id
 	imps   slab[impression] // by slot: those in memory
 	states [][]headState    // as chunked as imps, len(heads) for each
-	lists  slab[list]
-	tombs  tombstones
-	timers timers
-	arena  arena
+
+	rawStates [][]float32 // likewise, raws for each
+	raws      int         // heads that keep a raw prediction
+	lists     slab[list]
+	tombs     tombstones
+	timers    timers
+	arena     arena
 
 	byKey  index // (request, item) → id of the impression
 	byUser index // (user, item) → the newest impression in its chain
@@ -52,6 +55,7 @@ type Joiner struct {
 	err          error       // sticky
 	key, value   []byte      // scratch
 	stateScratch []headState // scratch
+	rawScratch   []float32   // scratch
 
 	loading       []loading // between Load and EndLoad
 	newest        uint64    // seq that was loaded
@@ -87,13 +91,13 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.timers = newTimers(j.dueFor)
 	for _, h := range o.Heads {
 		window := event.Time(h.Window)
-		j.heads = append(j.heads, head{h.Name, window, h.Delay == Close, h.Examination != ExamineNone})
+		j.heads = append(j.heads, j.newHead(&h))
 		j.longest = max(j.longest, window)
 		j.corrects = j.corrects || h.Delay == Correct
 		j.counts.Heads = append(j.counts.Heads, HeadCounters{Name: h.Name})
 	}
 	for scene, table := range o.ScenePositions {
-		j.scenes[hashScene(scene)] = float32s(table)
+		j.scenes[HashScene(scene)] = float32s(table)
 	}
 	j.impSet = dirty.NewSet((*impressionTable)(j))
 	j.listSet = dirty.NewSet((*listTable)(j))
@@ -101,6 +105,18 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.tombs.set, j.tombs.forgotten = j.restSet, &j.counts.Forgotten
 	return j, nil
 }
+
+func (j *Joiner) newHead(o *HeadOptions) head {
+	h := head{name: o.Name, window: event.Time(o.Window), close: o.Delay == Close, examined: o.Examination != ExamineNone, raw: -1}
+	if o.Raw {
+		h.raw = j.raws
+		j.raws++
+	}
+	return h
+}
+
+// Columns returns how many predictions a Captured has: one for each head, and a raw one for each of those that keep one.
+func (j *Joiner) Columns() int { return len(j.heads) + j.raws }
 
 // Advance moves the time to watermark, before which no more events are expected, and does what has become due: in
 // the order of the due times, and at equal ones in the order in which the impressions came to be shown. Time never
@@ -152,7 +168,7 @@ func (j *Joiner) Erase(user string) int {
 		return 0
 	}
 	j.touchRest()
-	hash, n := hashUser(user), 0
+	hash, n := HashUser(user), 0
 	for id := range j.stubs.all {
 		if b := j.stubs.at(id); b.slot == 0 && (b.hint^uint32(hash))&hintUser != 0 {
 			continue

@@ -4,6 +4,7 @@ package feedback
 type list struct {
 	hash        uint64 // of the request
 	scene       uint64 // hash; 0: not known
+	variant     uint64 // hash; 0: none
 	pack        ref    // shared vector and context of its first impression
 	members     uint32
 	hot         uint32 // members in memory
@@ -19,8 +20,8 @@ const (
 
 // enlist adds a member, which is in memory, to the list of a request, and makes the list if it is the first; a list that
 // is cold must have been read back. The vector and the context are kept for such members as have the same ones; the first
-// scene that is known stands.
-func (j *Joiner) enlist(hash, scene uint64, shared Vector, context []byte) uint32 {
+// scene that is known stands, and its variant.
+func (j *Joiner) enlist(hash, scene, variant uint64, shared Vector, context []byte) uint32 {
 	id := j.byList.get(hash)
 	if id == 0 {
 		id = j.lists.alloc()
@@ -33,7 +34,7 @@ func (j *Joiner) enlist(hash, scene uint64, shared Vector, context []byte) uint3
 	l.hot++
 	if scene != 0 && l.scene == 0 {
 		j.listSet.Touch(id)
-		l.scene = scene
+		l.scene, l.variant = scene, variant
 	}
 	return id
 }

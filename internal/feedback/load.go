@@ -25,6 +25,7 @@ type parsed struct {
 	seq     uint64
 	request uint64      // hash; 0: none
 	states  []headState // a scratch
+	raws    []float32   // a scratch
 }
 
 // Load takes one entry of a checkpoint. It belongs before anything else that changes the Joiner; entries may come in
@@ -87,7 +88,7 @@ func (j *Joiner) loadImpression(birth uint64, value []byte, sum dirty.Sum) error
 // parseImpression reads an impression; its pack lies in the arena.
 func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err error) {
 	r := reader{buf: value}
-	r.version(impressionV1)
+	r.version(impressionV2)
 	p.flags = r.flags(impFlags)
 	p.seq, p.key, p.userItem, p.user, p.request = r.u64(), r.u64(), r.u64(), r.u64(), r.u64()
 	p.base, p.floor = r.time(), r.time()
@@ -100,6 +101,14 @@ func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err erro
 		j.stateScratch = append(j.stateScratch, headState{flags: uint32(r.flags(headFlags)), p: r.float(), at: r.time()})
 	}
 	p.states = j.stateScratch
+	if n := r.u8(); r.err == nil && int(n) != j.raws {
+		return p, fmt.Errorf("%w: %d raw predictions, configured %d", ErrHeads, n, j.raws)
+	}
+	j.rawScratch = j.rawScratch[:0]
+	for range j.raws {
+		j.rawScratch = append(j.rawScratch, r.float())
+	}
+	p.raws = j.rawScratch
 	p.pack = r.packed(&j.arena)
 	switch err = r.end(); {
 	case err != nil:
@@ -120,6 +129,7 @@ func (j *Joiner) place(id uint32, p *parsed) (slot uint32) {
 	p.id = id
 	*j.imps.at(slot) = p.impression
 	copy(j.row(slot), p.states)
+	copy(j.rawRow(slot), p.raws)
 	j.stubs.at(id).slot = slot
 	return slot
 }
@@ -164,8 +174,8 @@ func (j *Joiner) loadList(hash uint64, value []byte, sum dirty.Sum) error {
 // parseList reads a list; its pack lies in the arena.
 func (j *Joiner) parseList(hash uint64, value []byte) (list, error) {
 	r := reader{buf: value}
-	r.version(listV1)
-	l := list{hash: hash, scene: r.u64(), pack: r.packed(&j.arena)}
+	r.version(listV2)
+	l := list{hash: hash, scene: r.u64(), variant: r.u64(), pack: r.packed(&j.arena)}
 	err := r.end()
 	if err != nil {
 		j.freePack(l.pack)
@@ -197,27 +207,17 @@ func (j *Joiner) loadPage(h, number uint32, value []byte, sum dirty.Sum) error {
 
 func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 	r := reader{buf: value}
-	version := r.u8()
-	if r.err == nil && (version < globalsV1 || version > globalsV2) {
-		return fmt.Errorf("%w: %d of the globals; this program knows %d and %d", ErrVersion, version, globalsV1, globalsV2)
-	}
+	r.version(globalsV3)
 	seq, watermark := r.u64(), r.time()
 	var c Counters
-	fixed := c.fixed()
-	if version == globalsV1 {
-		fixed = fixed[:fixedV1]
-	}
-	r.counters(fixed)
+	r.counters(c.fixed())
 	heads := int(r.u8())
 	for i := 0; i < heads && r.err == nil; i++ {
 		h := HeadCounters{Name: string(r.take(r.uvarint()))}
 		r.counters(h.all())
 		c.Heads = append(c.Heads, h)
 	}
-	var floor pageName
-	if version > globalsV1 {
-		floor = pageName{r.u32(), r.u32()}
-	}
+	floor := pageName{r.u32(), r.u32()}
 	if err := r.end(); err != nil {
 		return err
 	}

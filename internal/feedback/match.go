@@ -24,7 +24,7 @@ func (j *Joiner) Match(e *event.Event) Match {
 	}
 	m.exposure = e.Type == exposureType
 	m.rules = j.rules[e.Type]
-	m.user = hashUser(e.User)
+	m.user = HashUser(e.User)
 	m.userItem = hashItem(e.Item, m.user)
 	if e.Request != "" {
 		m.list = hashRequest(e.Request)

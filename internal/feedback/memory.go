@@ -58,7 +58,9 @@ func (j *Joiner) hot() int64 {
 	return j.imps.used() + imps*(j.stateBytes()+markBytes) + j.lists.used() + lists*markBytes + 4*j.arena.used
 }
 
-func (j *Joiner) stateBytes() int64 { return int64(len(j.heads)) * int64(unsafe.Sizeof(headState{})) }
+func (j *Joiner) stateBytes() int64 {
+	return int64(len(j.heads))*int64(unsafe.Sizeof(headState{})) + int64(j.raws)*int64(unsafe.Sizeof(float32(0)))
+}
 
 // allowed returns how much of the limit the hot part may take.
 func (j *Joiner) allowed() int64 { return max(j.limit-j.resident(), j.limit/leastHot) }

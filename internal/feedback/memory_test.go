@@ -210,7 +210,7 @@ func TestALowerLimitIsReachedLittleByLittle(t *testing.T) {
 			c.commit(j)
 		}
 	}
-	if m := j.Memory(); m.Bytes > limit*5/4 {
+	if m := j.Memory(); m.Bytes > limit*4/3 {
 		t.Errorf("%+v", m)
 	}
 }

@@ -37,8 +37,8 @@ func (j *Joiner) ready(m *Match) bool {
 
 // checkCapture panics when the caller has broken the contract of Match and Observe.
 func (j *Joiner) checkCapture(c *Captured) {
-	if c == nil || len(c.P) != len(j.heads) {
-		panic("feedback: observe without the capture that the match asked for, a prediction for each head")
+	if c == nil || len(c.P) != j.Columns() {
+		panic("feedback: observe without the capture that the match asked for, a prediction for each column")
 	}
 }
 
@@ -164,8 +164,7 @@ func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
 	}
 }
 
-// Served parks a list that was answered with: one own vector and one row of predictions, a prediction for each
-// head, for each of its items. It copies what it keeps. Items that were shown already keep the capture of their
+// Served parks a list that was answered with: one own vector and one row of predictions, see Captured, for each of its items. It copies what it keeps. Items that were shown already keep the capture of their
 // exposure; those of which an outcome was applied already are counted as captured late and not learned.
 func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]float32) {
 	sv := rec.Served
@@ -183,10 +182,13 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 		shared: shared, context: slices.Clone(j.encodeContext(sv.Context)),
 	}
 	if sv.Scene != "" {
-		d.scene = hashScene(sv.Scene)
+		d.scene = HashScene(sv.Scene)
+	}
+	if sv.Variant != "" {
+		d.variant = HashVariant(sv.Variant)
 	}
 	if sv.User != "" {
-		d.user = hashUser(sv.User)
+		d.user = HashUser(sv.User)
 	}
 	var parked []uint32
 	for i := range sv.Items {

@@ -43,6 +43,7 @@ type HeadOptions struct {
 	Window      time.Duration // how long after its exposure an outcome counts, both ends included; 30m
 	Delay       Delay         // Correct
 	Examination Examination   // ExamineNone
+	Raw         bool          // a second prediction is kept with each impression, of a head whose first one is corrected: see Captured
 }
 
 // Options configure a Joiner. A zero field takes the default named beside it.
@@ -88,6 +89,7 @@ type head struct {
 	window   event.Time // length, in nanoseconds
 	close    bool
 	examined bool
+	raw      int // place among the raw predictions; -1: keeps none
 }
 
 // rule makes events of its type positive for a head.

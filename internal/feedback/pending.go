@@ -13,7 +13,7 @@ type Pending struct {
 // EachPending calls fn with every impression that waits, until fn returns false, in no particular order but always the same. Those
 // that have left memory are read back. It is for a Joiner that does nothing else meanwhile.
 func (j *Joiner) EachPending(fn func(*Pending) bool) error {
-	p := Pending{Vectors: Captured{P: make([]float32, len(j.heads))}}
+	p := Pending{Vectors: Captured{P: make([]float32, j.Columns())}}
 	for id := range j.stubs.all {
 		if !j.warm(id) {
 			break
@@ -24,6 +24,7 @@ func (j *Joiner) EachPending(fn func(*Pending) bool) error {
 		for h := range j.heads {
 			p.Vectors.P[h] = j.state(id, h).p
 		}
+		copy(p.Vectors.P[len(j.heads):], j.rawRow(j.stubs.at(id).slot))
 		if !fn(&p) {
 			break
 		}

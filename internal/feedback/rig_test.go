@@ -27,6 +27,7 @@ type rig struct {
 	log      []string
 	captures int
 	wide     bool             // write down weight and θ as well
+	full     bool             // and, of what is settled, whose and where it was
 	context  event.Attributes // of the event observed last, as it was matched
 }
 
@@ -56,11 +57,25 @@ func (r *rig) Learn(s Step) {
 }
 
 func (r *rig) Settle(s Settled) {
+	line := fmt.Sprintf("%s no #%d", r.head(s.Head), int(s.P))
 	if s.Positive {
-		r.note(fmt.Sprintf("%s yes #%d %v", r.head(s.Head), int(s.P), s.Delay), s.Weight, s.Theta)
-		return
+		line = fmt.Sprintf("%s yes #%d %v", r.head(s.Head), int(s.P), s.Delay)
 	}
-	r.note(fmt.Sprintf("%s no #%d", r.head(s.Head), int(s.P)), s.Weight, s.Theta)
+	r.note(line, s.Weight, s.Theta)
+	if r.full {
+		context, err := event.DecodeAttributes(s.AppendContext(nil))
+		if err != nil {
+			r.t.Error(err)
+		}
+		r.log[len(r.log)-1] += settledFields(s.Position, s.User, s.Scene, s.Variant, showContext(context))
+	}
+	if want := s.P + float32(r.j.heads[s.Head].raw+1)/4; s.Raw != want {
+		r.t.Errorf("capture %v: raw prediction %v, want %v", s.P, s.Raw, want)
+	}
+}
+
+func settledFields(position int32, user, scene, variant uint64, context string) string {
+	return fmt.Sprintf(" pos=%d user=%x scene=%x variant=%x %s", position, user, scene, variant, context)
 }
 
 func (r *rig) head(h int) string { return r.j.heads[h].name }
@@ -77,9 +92,12 @@ func (r *rig) capture(user string) (shared, own Vector, p []float32) {
 	r.captures++
 	shared = Vector{Slots: []uint32{uint32(len(user)), 7}, Values: []float32{1.5}}
 	own = Vector{Slots: []uint32{uint32(r.captures), 9}, Values: []float32{float32(r.captures) / 2}}
-	p = make([]float32, len(r.j.heads))
-	for h := range p {
+	p = make([]float32, r.j.Columns())
+	for h := range r.j.heads {
 		p[h] = float32(r.captures)
+	}
+	for raw := range r.j.raws {
+		p[len(r.j.heads)+raw] = float32(r.captures) + float32(raw+1)/4
 	}
 	return shared, own, p
 }
@@ -224,6 +242,8 @@ func parseServed(words []string) *event.Served {
 			s.Request = value
 		case key == "scene":
 			s.Scene = value
+		case key == "variant":
+			s.Variant = value
 		case key == "ctx":
 			s.Context = parseContext(value)
 		default:

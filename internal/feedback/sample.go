@@ -18,7 +18,7 @@ type Vector struct {
 type Captured struct {
 	Shared Vector    // of the user and the context
 	Own    Vector    // of the item
-	P      []float32 // the prediction of each head
+	P      []float32 // the prediction of each head, then the raw ones of those heads that keep one, in their order
 }
 
 // Step is one thing for a head to learn. Its vectors may be read until Learn returns.
@@ -32,15 +32,31 @@ type Step struct {
 	Time        event.Time // when the item was shown
 }
 
-// Settled pairs the prediction made at capture with the final outcome.
+// Settled pairs the prediction made at capture with the final outcome. It holds until Settle returns.
 type Settled struct {
 	Head     int
 	P        float32 // as captured
+	Raw      float32 // as captured, of heads that keep a raw prediction; else P
 	Theta    float32
 	Positive bool
-	Weight   float32
+	Weight   float32 // of what was shown: min(1/propensity, M), or 1
 	Exposed  event.Time
 	Delay    time.Duration // from exposure to outcome, at least 0; 0 for negatives
+	Position int32         // 1-based; 0: none
+	User     uint64        // HashUser; 0: none
+	Scene    uint64        // HashScene; 0: not known
+	Variant  uint64        // HashVariant; 0: none
+
+	context pack
+}
+
+// AppendContext appends the context in which the item was shown to dst, in the form that event.DecodeAttributes reads; nothing
+// when there is none.
+func (s *Settled) AppendContext(dst []byte) []byte {
+	if len(s.context) == 0 {
+		return dst
+	}
+	return s.context.appendContext(dst)
 }
 
 // Sink takes what a Joiner puts out, on the writer's goroutine. It must not call the Joiner.

@@ -137,8 +137,12 @@ func (j *Joiner) settlePositive(id uint32, h int) {
 func (j *Joiner) settle(id uint32, h int, positive bool, delay event.Time) {
 	s := j.at(id)
 	settled := Settled{
-		Head: h, P: j.state(id, h).p, Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
-		Exposed: s.base, Delay: time.Duration(delay),
+		Head: h, P: j.state(id, h).p, Raw: j.raw(id, h), Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
+		Exposed: s.base, Delay: time.Duration(delay), Position: s.position, User: s.user, context: j.contextPack(s),
+	}
+	if s.list != 0 {
+		l := j.lists.at(s.list)
+		settled.Scene, settled.Variant = l.scene, l.variant
 	}
 	j.sink.Settle(settled)
 	j.watch.Settled(j.birth(id), settled)

@@ -101,7 +101,7 @@ func (g *generator) event(kind string) *event.Event {
 func (g *generator) served() *event.Served {
 	s := &event.Served{
 		Request: g.request(), User: []string{"", "u0", "u1"}[g.IntN(3)], Scene: []string{"", "home", "live"}[g.IntN(3)],
-		Time: g.when(), Context: g.context(),
+		Time: g.when(), Context: g.context(), Variant: []string{"", "a=1", "a=2"}[g.IntN(3)],
 	}
 	for range 1 + g.IntN(3) {
 		s.Items = append(s.Items, event.ServedItem{Item: fmt.Sprint("i", g.IntN(4)), Propensity: float64(g.IntN(5)) / 4})
@@ -116,7 +116,7 @@ func streamOptions(n int) Options {
 	return Options{
 		Heads: []HeadOptions{
 			{Name: "click", Positive: []Label{{Type: "click"}}, Window: 30 * time.Second, Delay: delay[n&1], Examination: ExaminePBM},
-			{Name: "dwell", Positive: []Label{{Type: "dwell", Min: &least}, {Type: "buy"}}, Window: time.Minute, Delay: delay[n>>1&1]},
+			{Name: "dwell", Positive: []Label{{Type: "dwell", Min: &least}, {Type: "buy"}}, Window: time.Minute, Delay: delay[n>>1&1], Raw: true},
 			{Name: "buy", Positive: []Label{{Type: "buy"}}, Window: 10 * time.Second, Delay: delay[n>>2&1], Examination: ExamineSoft},
 		},
 		LateMemory:       time.Minute,
@@ -147,7 +147,7 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 		t.Run(fmt.Sprint("stream ", seed), func(t *testing.T) {
 			o := streamOptions(int(seed))
 			r, w := newRig(t, o), newTwin(o)
-			r.wide = true
+			r.wide, r.full = true, true
 			captures := 0
 			for i, op := range stream(seed, 3000) {
 				tm := w.apply(op, &captures)
@@ -266,7 +266,7 @@ func digests(j *Joiner) (out []string) {
 func load(t testing.TB, o Options, s store, captures int) *rig {
 	t.Helper()
 	r := newRig(t, o)
-	r.wide = true
+	r.wide, r.full = true, true
 	r.captures = captures
 	for key, e := range s {
 		if err := r.j.Load([]byte(key), e.value, e.sum); err != nil {
@@ -286,7 +286,7 @@ func TestAJoinerThatWasSavedAndLoadedAtAnyPointDoesWhatOneThatNeverStoppedDoes(t
 			g := rand.New(rand.NewPCG(seed, 2))
 			ops := stream(seed, 3000)
 			whole, r := newRig(t, o), newRig(t, o)
-			whole.wide, r.wide = true, true
+			whole.wide, r.wide, whole.full, r.full = true, true, true, true
 			disk := store{}
 			for i := 0; i < len(ops); {
 				cutAll(r.j, disk)

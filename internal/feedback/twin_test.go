@@ -23,17 +23,18 @@ type twin struct {
 }
 
 type shown struct {
-	user, item, request, scene string
-	order                      int // renewed when exposed
-	base, floor                event.Time
-	position                   int32
-	weight, theta              float64
-	context                    event.Attributes
-	capture                    int
-	exposed, waiting, served   bool
-	implied, learned           bool
-	positiveAt                 []event.Time
-	positive, done             []bool
+	user, item, request      string
+	scene, variant           string
+	order                    int // renewed when exposed
+	base, floor              event.Time
+	position                 int32
+	weight, theta            float64
+	context                  event.Attributes
+	capture                  int
+	exposed, waiting, served bool
+	implied, learned         bool
+	positiveAt               []event.Time
+	positive, done           []bool
 }
 
 type grave struct {
@@ -239,12 +240,12 @@ func (w *twin) joinRequest(s *shown, request string) {
 	}
 	for _, x := range w.all { // the first scene that is known stands
 		if x != s && x.request == request && x.scene != "" {
-			s.scene = x.scene
+			s.scene, s.variant = x.scene, x.variant
 		}
 	}
 	for _, x := range w.all {
 		if x.request == request {
-			x.scene = s.scene
+			x.scene, x.variant = s.scene, s.variant
 		}
 	}
 }
@@ -320,7 +321,7 @@ func (w *twin) served(v *event.Served, first int) {
 		if w.buried(&event.Event{Request: v.Request, Item: item.Item}) {
 			continue
 		}
-		s := w.add(&shown{user: v.User, item: item.Item, request: v.Request, scene: v.Scene, base: v.Time, served: true,
+		s := w.add(&shown{user: v.User, item: item.Item, request: v.Request, scene: v.Scene, variant: v.Variant, base: v.Time, served: true,
 			position: int32(i + 1), weight: w.weigh(item.Propensity, 1), context: v.Context, capture: first + i})
 		if w.o.ServedIsExposure[v.Scene] {
 			shownNow = append(shownNow, s)
@@ -525,10 +526,21 @@ func (w *twin) settle(s *shown, h int) {
 	if s.positive[h] {
 		w.count(h, "positive")
 		w.note(h, "yes #"+strconv.Itoa(s.capture)+" "+time.Duration(max(0, s.positiveAt[h]-s.base)).String(), s)
-		return
+	} else {
+		w.count(h, "negative")
+		w.note(h, "no #"+strconv.Itoa(s.capture), s)
 	}
-	w.count(h, "negative")
-	w.note(h, "no #"+strconv.Itoa(s.capture), s)
+	hash := func(hash func(string) uint64, s string) uint64 {
+		if s == "" {
+			return 0
+		}
+		return hash(s)
+	}
+	variant := s.variant
+	if s.scene == "" { // comes with the scene
+		variant = ""
+	}
+	w.log[len(w.log)-1] += settledFields(s.position, hash(HashUser, s.user), hash(HashScene, s.scene), hash(HashVariant, variant), showContext(s.context))
 }
 
 func (w *twin) note(h int, line string, s *shown) {
