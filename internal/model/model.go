@@ -70,6 +70,9 @@ func (m *Model) addHead(index uint, o HeadOptions) error {
 	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
 		return fmt.Errorf("min theta %v is not within 0 and 1", o.MinTheta)
 	}
+	if err := o.Validation.Check(); err != nil {
+		return err
+	}
 	label := m.name + "/" + o.Name
 	m.heads = append(m.heads, newHead(o, index, m.table, m.set, validation.New(label, o.Validation)))
 	m.keys = append(m.keys, appendKey(nil, weightPrefix, label))

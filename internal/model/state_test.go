@@ -275,6 +275,7 @@ func TestNewNamesTheWrongOption(t *testing.T) {
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{Hyper: Hyper{L1: -0.5}})}, `model m: head "h": l1 -0.5 must not be negative`},
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{Examination: 7})}, `model m: head "h": examination 7 is unknown`},
 		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{MinTheta: 2})}, `model m: head "h": min theta 2 is not within 0 and 1`},
+		{Options{Name: "m", Bits: 10, Heads: head(HeadOptions{Validation: validation.Options{MaxDays: -1}})}, `model m: head "h": max days -1 is negative`},
 	} {
 		if _, err := New(tc.opts); err == nil || err.Error() != tc.want {
 			t.Errorf("got  %v\nwant %s", err, tc.want)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,15 +52,23 @@ func (n naive) auc() float64 {
 
 func (n naive) check(t *testing.T, name string, m Metrics) {
 	t.Helper()
-	var positives, sum, loss float64
+	n.checkWithin(t, name, m, 0.002)
+	n.checkQuantiles(t, name, m)
+}
+
+// checkWithin leaves the quantiles out; bound is the greatest that the bound of AUC may be.
+func (n naive) checkWithin(t *testing.T, name string, m Metrics, bound float64) {
+	t.Helper()
+	var positives, sum, loss, w, w2, wp, wloss, wy float64
 	for i, o := range n {
-		sum += n.p(i)
+		weight, l := o.weight(), -math.Log(1-n.p(i))
 		if o.Positive {
 			positives++
-			loss -= math.Log(n.p(i))
-		} else {
-			loss -= math.Log(1 - n.p(i))
+			l = -math.Log(n.p(i))
+			wy += weight
 		}
+		sum, loss = sum+n.p(i), loss+l
+		w, w2, wp, wloss = w+weight, w2+weight*weight, wp+weight*n.p(i), wloss+weight*l
 	}
 	count := float64(len(n))
 	base := positives / count
@@ -74,15 +83,17 @@ func (n naive) check(t *testing.T, name string, m Metrics) {
 		{"normalised entropy", m.NormalizedEntropy, loss / count / entropy},
 		{"calibration", m.Calibration, sum / positives},
 		{"mean p", m.MeanP, sum / count},
+		{"effective sample size", m.ESS, w * w / w2},
+		{"weighted log-loss", m.WeightedLogLoss, wloss / w},
+		{"weighted calibration", m.WeightedCalibration, wp / wy},
 	} {
 		if !near(tc.got, tc.want, 1e-9) {
 			t.Errorf("%s: %s = %v, want %v", name, tc.what, tc.got, tc.want)
 		}
 	}
-	if exact := n.auc(); !(math.Abs(m.AUC-exact) <= m.AUCBound+1e-12) || !(m.AUCBound < 0.002) {
+	if exact := n.auc(); !(math.Abs(m.AUC-exact) <= m.AUCBound+1e-12) || !(m.AUCBound < bound) {
 		t.Errorf("%s: AUC %v ± %v, exactly %v", name, m.AUC, m.AUCBound, exact)
 	}
-	n.checkQuantiles(t, name, m)
 }
 
 func (n naive) checkQuantiles(t *testing.T, name string, m Metrics) {
@@ -101,6 +112,9 @@ func (n naive) checkQuantiles(t *testing.T, name string, m Metrics) {
 	}
 }
 
+// labelWindow is how long the outcomes of observations may take.
+const labelWindow = 90 * time.Minute
+
 func observations(seed uint64, count int) []Observation {
 	r := rand.New(rand.NewPCG(seed, 0))
 	out := make([]Observation, count)
@@ -114,6 +128,14 @@ func observations(seed uint64, count int) []Observation {
 			o.P = 0.125 // ties
 		}
 		o.Positive = r.Float64() < sigmoid(s+0.5*r.NormFloat64())
+		o.User = uint64(r.IntN(count/20) + 1)
+		o.Final = o.Time + int64(labelWindow)
+		if o.Positive {
+			o.Final = o.Time + r.Int64N(int64(labelWindow))
+		}
+		if i%7 == 0 {
+			o.Weight = 4 * r.Float32()
+		}
 		out[i] = o
 	}
 	return out
@@ -245,6 +267,7 @@ func TestMetricsSurviveSavingAtAnyMoment(t *testing.T) {
 func TestBadMetricsAreRefused(t *testing.T) {
 	v, stored := New("m/h", Options{}), map[string]string{}
 	for _, o := range observations(3, 20) {
+		o.User, o.Weight = 5, 0
 		v.Observe(o)
 	}
 	cut(v, stored)
@@ -253,25 +276,35 @@ func TestBadMetricsAreRefused(t *testing.T) {
 	if total == "" || block == "" {
 		t.Fatalf("entries %q", stored)
 	}
+	user := stored[key("u\x00\x00\x00\x00\x00\x00\x00\x05")]
+	twenty := string(putFloats(nil, 20, 20)) + total[2:18] + string(putFloats(nil, float64(v.Total().Positives)))
 	for _, tc := range []struct {
 		name, rest, value string
 		want              error
 	}{
 		{"nothing", "t", "", ErrShort},
 		{"unknown version", "t", "\x07" + total[1:], ErrVersion},
-		{"half a header", "t", total[:9], ErrShort},
-		{"half a bin", "t", total[:18], ErrShort},
-		{"empty bin", "t", total[:17] + "\x01\x00\x00", ErrCorrupt},
-		{"same bin again", "t", total[:17] + "\x01\x00\x01\x00\x01\x01", ErrCorrupt},
-		{"bin too far", "t", total[:17] + "\xff\xff\x7f\x01\x00", ErrCorrupt},
-		{"long form of a number", "t", total[:17] + "\x81\x00\x01\x00", ErrCorrupt},
-		{"sum is NaN", "t", total[:1] + "\xff\xff\xff\xff\xff\xff\xff\xff" + total[9:], ErrCorrupt},
+		{"half a header", "t", total[:10], ErrShort},
+		{"neither weighted nor not", "t", total[:1] + "\x02" + total[2:], ErrCorrupt},
+		{"weights that are all 1", "t", total[:1] + "\x01" + total[2:18] + twenty + total[18:], ErrCorrupt},
+		{"half a bin", "t", total[:19], ErrShort},
+		{"empty bin", "t", total[:18] + "\x01\x00\x00", ErrCorrupt},
+		{"same bin again", "t", total[:18] + "\x01\x00\x01\x00\x01\x01", ErrCorrupt},
+		{"bin too far", "t", total[:18] + "\xff\xff\x7f\x01\x00", ErrCorrupt},
+		{"long form of a number", "t", total[:18] + "\x81\x00\x01\x00", ErrCorrupt},
+		{"sum is NaN", "t", total[:2] + "\xff\xff\xff\xff\xff\xff\xff\xff" + total[10:], ErrCorrupt},
 		{"odd marks", "b\x00", block + "x", ErrCorrupt},
-		{"no marks", "b\x00", block[:18], ErrCorrupt},
+		{"no marks", "b\x00", block[:19], ErrCorrupt},
 		{"mark too great", "b\x00", block + "\xff\xff", ErrCorrupt},
 		{"block at another's place", "b\x01", block, ErrCorrupt},
 		{"block beyond the ring", "b\x0a", block, ErrCorrupt},
 		{"unknown key", "z", total, ErrCorrupt},
+		{"half a clock", "c", "\x01\x00", ErrShort},
+		{"a sample of nobody", "c", "\x01" + strings.Repeat("\x00", 16) + "\x40", ErrCorrupt},
+		{"half a user", "u\x00\x00\x00\x00\x00\x00\x00\x05", user[:9], ErrShort},
+		{"odd user", "u\x00\x00\x00\x00\x00\x00\x00\x05", user + "\x00", ErrCorrupt},
+		{"nobody", "u\x00\x00\x00\x00\x00\x00\x00\x00", user, ErrCorrupt},
+		{"bad slice of a span", "w" + strings.Repeat("\x00", 16), "\x02", ErrShort},
 		{"bad day", "d\x80\x00\x00\x01", "", ErrShort},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -285,4 +318,40 @@ func TestBadMetricsAreRefused(t *testing.T) {
 
 func near(got, want, tolerance float64) bool {
 	return math.Abs(got-want) <= tolerance*max(1, math.Abs(want))
+}
+
+func TestOptionsOutOfRangeAreNamed(t *testing.T) {
+	for _, tc := range []struct {
+		opts Options
+		want string
+	}{
+		{Options{MaxDays: -1}, "max days -1 is negative"},
+		{Options{Wait: -1}, "wait -1ns is negative"},
+		{Options{Spans: make([]time.Duration, 5)}, "5 spans; 4 are the most"},
+		{Options{Spans: []time.Duration{time.Second}}, "span 1s must be at least a minute and longer than the one before"},
+		{Options{Spans: []time.Duration{time.Hour, time.Hour}}, "span 1h0m0s must be at least a minute and longer than the one before"},
+	} {
+		if err := tc.opts.Check(); err == nil || err.Error() != tc.want {
+			t.Errorf("got %v, want %s", err, tc.want)
+		}
+	}
+	if err := (Options{}).Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestObservingAllocatesNothingOnceItsWindowsAreFull(t *testing.T) {
+	s := slicer(t, 4, "scene")
+	v := New("m/h", Options{Slicer: s, MaxDays: 2, Users: 64, Wait: time.Hour, Spans: []time.Duration{time.Hour}})
+	tag, i := s.With(s.Begin(), 0, []byte("home")), 0
+	observe := func() {
+		i++
+		v.Observe(Observation{P: float32(i%10) / 10, Positive: i%3 == 0, Time: int64(i) * 1e8, User: uint64(i%60) + 1, Tag: tag})
+	}
+	for range 200_000 {
+		observe()
+	}
+	if n := testing.AllocsPerRun(5000, observe); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

@@ -3,55 +3,88 @@ package validation
 import "math"
 
 // Predictions are counted by logit, in bins of 1/512 from −16 to 16; what lies outside falls into the last bin of
-// its side. Bins live in chunks that are allocated when first used: predictions of one head fill a few of them.
+// its side. A coarse histogram has an eighth of the bins, for what there are many of. Bins live in chunks that are
+// allocated when first used: predictions of one head fill a few of them.
 const (
 	binsPerLogit = 512
 	logitRange   = 16
 	histBins     = 2 * logitRange * binsPerLogit
 	chunkBins    = 256
+	coarse       = 3 // shift of a coarse histogram: 64 bins per logit
 )
 
-// binOf returns the bin of a logit, which must not be NaN.
+// binOf returns the bin of a logit, which must not be NaN, in the finest histogram.
 func binOf(logit float64) int {
 	return int(min(max(math.Floor(logit*binsPerLogit)+histBins/2, 0), histBins-1))
 }
 
-// binLogit returns the middle of a bin.
-func binLogit(bin int) float64 { return (float64(bin-histBins/2) + 0.5) / binsPerLogit }
-
 type binCount struct{ pos, neg uint64 }
 
-// histogram counts the predictions made for positives and for negatives. The zero histogram is empty.
-type histogram [histBins / chunkBins]*[chunkBins]binCount
+// histogram counts the predictions made for positives and for negatives. The zero histogram is empty and of the finest bins.
+type histogram struct {
+	shift  uint8 // of the numbers of bins
+	chunks []*[chunkBins]binCount
+}
+
+// bins is the number of bins.
+func (h *histogram) bins() int { return histBins >> h.shift }
+
+// logit returns the middle of a bin.
+func (h *histogram) logit(bin int) float64 {
+	return (float64(bin-h.bins()/2) + 0.5) / float64(int(binsPerLogit)>>h.shift)
+}
 
 func (h *histogram) at(bin int) *binCount {
-	chunk := &h[bin/chunkBins]
+	if h.chunks == nil {
+		h.chunks = make([]*[chunkBins]binCount, h.bins()/chunkBins)
+	}
+	chunk := &h.chunks[bin/chunkBins]
 	if *chunk == nil {
 		*chunk = new([chunkBins]binCount)
 	}
 	return &(*chunk)[bin%chunkBins]
 }
 
+// add counts a prediction by its bin in the finest histogram.
 func (h *histogram) add(bin int, positive bool) {
-	if positive {
-		h.at(bin).pos++
+	if c := h.at(bin >> h.shift); positive {
+		c.pos++
 	} else {
-		h.at(bin).neg++
+		c.neg++
 	}
 }
 
 // remove takes back an add.
 func (h *histogram) remove(bin int, positive bool) {
-	if positive {
-		h.at(bin).pos--
+	if c := h.at(bin >> h.shift); positive {
+		c.pos--
 	} else {
-		h.at(bin).neg--
+		c.neg--
+	}
+}
+
+// merge adds what a histogram of the same bins holds.
+func (h *histogram) merge(o *histogram) {
+	o.each(func(bin int, c binCount) bool {
+		at := h.at(bin)
+		at.pos += c.pos
+		at.neg += c.neg
+		return true
+	})
+}
+
+// reset empties the histogram and keeps its memory.
+func (h *histogram) reset() {
+	for _, chunk := range h.chunks {
+		if chunk != nil {
+			*chunk = [chunkBins]binCount{}
+		}
 	}
 }
 
 // each calls fn for the bins that are not empty, in ascending order, while it returns true.
 func (h *histogram) each(fn func(bin int, c binCount) bool) {
-	for i, chunk := range h {
+	for i, chunk := range h.chunks {
 		if chunk == nil {
 			continue
 		}
@@ -92,7 +125,7 @@ func (h *histogram) quantiles(shares []float64, n uint64) []float64 {
 	h.each(func(bin int, c binCount) bool {
 		seen += c.pos + c.neg
 		for next < len(shares) && float64(seen) >= shares[next]*float64(n) {
-			out[next] = sigmoid(binLogit(bin))
+			out[next] = sigmoid(h.logit(bin))
 			next++
 		}
 		return next < len(shares)
