@@ -44,7 +44,7 @@ type app struct {
 	state     *state.Store
 	snapshots *state.Snapshots
 	features  *features.Store
-	model     *model.Model
+	models    []*model.Model // side by side, in the order of the configuration
 	letters   *ingest.DeadLetters
 	engine    *engine.Engine
 	scrub     *scrubber
@@ -218,9 +218,9 @@ func (a *app) tryEngine() (err error) {
 	if a.engine, err = engine.Open(parts, opts); err != nil {
 		return err
 	}
-	a.features, a.model, a.letters = parts.Features, parts.Model, parts.Letters
+	a.features, a.models, a.letters = parts.Features, parts.Models, parts.Letters
 	return errors.Join(
-		a.learning.Register(engine.NewModelCollector(a.model)), a.learning.Register(engine.NewLawCollector(a.engine)),
+		a.learning.Register(engine.NewModelCollector(a.models)), a.learning.Register(engine.NewLawCollector(a.engine)),
 		a.learning.Register(engine.NewPatternCollector(a.features)))
 }
 
@@ -230,7 +230,7 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 	if parts.Features, err = newFeatures(c, store); err != nil {
 		return parts, err
 	}
-	if parts.Model, err = newModel(c); err != nil {
+	if parts.Models, err = newModels(c); err != nil {
 		return parts, err
 	}
 	if parts.Clock, err = ingest.NewClock(clockOptions(c)); err != nil {
@@ -246,7 +246,7 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 func (a *app) engineOptions() engine.Options {
 	c := a.config
 	opts := engine.Options{
-		Feedback: feedbackOptions(c), Score: scoreHead(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
+		Feedback: feedbackOptions(c), Score: scoreHeads(c), Champion: c.Champion(), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
 		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
 		Snapshots: a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
 	}

@@ -8,6 +8,7 @@ import (
 
 	"recsvc/internal/config"
 	"recsvc/internal/dirty"
+	"recsvc/internal/engine"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
@@ -58,16 +59,24 @@ func feedbackOptions(c *config.Config) feedback.Options {
 	for _, scene := range c.Feedback.ServedIsExposure {
 		o.ServedIsExposure[scene] = true
 	}
-	for _, h := range c.Models[0].Heads {
-		head := feedback.HeadOptions{
-			Name: h.Name, Window: h.Window, Delay: feedback.Delay(h.Delay), Examination: feedback.Examination(h.Examination),
+	for _, m := range c.Models {
+		for _, h := range m.Heads {
+			o.Heads = append(o.Heads, joinedHead(m.Name, &h))
 		}
-		for _, p := range h.Positive {
-			head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
-		}
-		o.Heads = append(o.Heads, head)
 	}
 	return o
+}
+
+// joinedHead is a head of a model as the join knows it.
+func joinedHead(model string, h *config.Head) feedback.HeadOptions {
+	head := feedback.HeadOptions{
+		Name: engine.FlatName(model, h.Name), Window: h.Window, Delay: feedback.Delay(h.Delay),
+		Examination: feedback.Examination(h.Examination),
+	}
+	for _, p := range h.Positive {
+		head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
+	}
+	return head
 }
 
 // scenes translates the ranking policies, in the order of their names.
@@ -88,14 +97,25 @@ func scenes(c *config.Config) []rank.Scene {
 	return out
 }
 
-// newModel builds the model with its heads.
-func newModel(c *config.Config) (*model.Model, error) {
-	m := c.Models[0]
+// newModels builds all models with their heads.
+func newModels(c *config.Config) (models []*model.Model, err error) {
+	for i := range c.Models {
+		m, err := newModel(c, i)
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, m)
+	}
+	return models, nil
+}
+
+func newModel(c *config.Config, at int) (*model.Model, error) {
+	m, path := &c.Models[at], fmt.Sprintf("models[%d]", at)
 	opts := model.Options{Name: m.Name, Bits: m.Bits}
 	for i, h := range m.Heads {
 		exam, err := model.ParseExamination(h.Examination)
 		if err != nil {
-			return nil, c.Errorf(fmt.Sprintf("models[0].heads[%d].examination", i), "%v", err)
+			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
 			Name: h.Name, Examination: exam,
@@ -104,19 +124,17 @@ func newModel(c *config.Config) (*model.Model, error) {
 	}
 	out, err := model.New(opts)
 	if err != nil {
-		return nil, c.Errorf("models[0]", "%v", err)
+		return nil, c.Errorf(path, "%v", err)
 	}
 	return out, nil
 }
 
-// scoreHead is the place of the head that lists are ranked by.
-func scoreHead(c *config.Config) int {
-	for i, h := range c.Models[0].Heads {
-		if h.Name == c.Models[0].Score {
-			return i
-		}
+// scoreHeads are, by model, the places of the heads that lists are ranked by.
+func scoreHeads(c *config.Config) (score []int) {
+	for _, m := range c.Models {
+		score = append(score, max(0, slices.IndexFunc(m.Heads, func(h config.Head) bool { return h.Name == m.Score })))
 	}
-	return 0
+	return score
 }
 
 // clockOptions translates the bounds of lateness; none at all is a negative one there.

@@ -31,7 +31,11 @@ func check(_ context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s: %d features, %d heads, %d scenes: valid\n", *file, len(c.Features), len(c.Models[0].Heads), len(c.Rank.Scenes))
+	heads := 0
+	for _, m := range c.Models {
+		heads += len(m.Heads)
+	}
+	fmt.Fprintf(std.out, "%s: %d features, %d heads, %d scenes: valid\n", *file, len(c.Features), heads, len(c.Rank.Scenes))
 	return nil
 }
 
@@ -59,8 +63,8 @@ func (nothing) Settle(feedback.Settled) {}
 
 // checkRooms builds what can be built without touching the disk, so that every mistake is found before the start.
 func checkRooms(c *config.Config) error {
-	if len(c.Models) != 1 {
-		return c.Errorf("models", "declare exactly one model: %d are declared", len(c.Models))
+	if len(c.Models) == 0 {
+		return c.Errorf("models", "declare at least one model")
 	}
 	store, err := newFeatures(c, nil)
 	if err != nil {
@@ -70,7 +74,7 @@ func checkRooms(c *config.Config) error {
 		return err
 	}
 	if _, err := feedback.New(feedbackOptions(c), nothing{}); err != nil {
-		return c.Errorf("models[0].heads", "%v", err)
+		return c.Errorf("models", "%v", err)
 	}
 	if _, err := rank.New(rank.FromFeatures(store), nil, rank.Options{Scenes: scenes(c)}); err != nil {
 		return c.Errorf("rank.scenes", "%v", err)

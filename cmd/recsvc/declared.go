@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"recsvc/internal/config"
@@ -21,16 +22,19 @@ type declared struct {
 
 // learning is what the state depends on beside the features: where it differs, the weights and joins are worth nothing.
 type learning struct {
-	Model             config.Model
+	Models            []config.Model
 	Feedback          config.Feedback
 	Lateness, Horizon time.Duration
 }
 
 func declare(c *config.Config) declared {
-	m := c.Models[0]
-	m.Score = ""     // which head lists are ranked by is no matter of state
-	m.Features = nil // among those of the features
-	text, err := json.Marshal(learning{m, c.Feedback, c.Lateness, c.Horizon})
+	models := slices.Clone(c.Models)
+	for i := range models {
+		m := &models[i]
+		m.Score, m.Role = "", "" // which head of which model lists are ranked by is no matter of state
+		m.Features = nil         // among those of the features
+	}
+	text, err := json.Marshal(learning{models, c.Feedback, c.Lateness, c.Horizon})
 	if err != nil {
 		panic(err) // plain numbers and texts, all finite
 	}

@@ -167,7 +167,8 @@ func (d *demoRun) load(ctx context.Context) error {
 const demoStep = 20_000
 
 func (d *demoRun) show(events int) {
-	v := d.server.model.Head(scoreHead(d.config)).Validation()
+	champion, at := d.server.engine.Champion()
+	v := champion.Head(scoreHeads(d.config)[at]).Validation()
 	total, recent := v.Total(), v.Recent()
 	if total.N == 0 {
 		return

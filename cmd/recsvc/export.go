@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"recsvc/internal/config"
@@ -29,8 +30,8 @@ more came, as replay does; with -data it is left out. -pending says otherwise.`
 
 type exportFlags struct {
 	replayFlags
-	out, format, since, until, pending string
-	sample                             int
+	out, format, since, until, pending, model string
+	sample                                    int
 }
 
 func exportRows(ctx context.Context, args []string, std stdio) error {
@@ -47,6 +48,7 @@ func exportRows(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&f.until, "until", "", "leave out what was shown at this `TIME` or later")
 	fs.IntVar(&f.sample, "sample", 1, "keep one of `N` requests, or exposures without a request, by the hash of their ids")
 	fs.StringVar(&f.pending, "pending", "", "exposures without all labels at the end: `close` (nothing more came) or drop")
+	fs.StringVar(&f.model, "model", "", "write labels and predictions of the heads of this `MODEL`; of the champion when absent")
 	var rest []string
 	if err := parse(fs, args, &rest); err != nil {
 		return err
@@ -62,7 +64,24 @@ func exportRows(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	c.Kafka.Brokers = nil // history goes into a log of its own
+	if err := oneModel(c, f.model); err != nil {
+		return err
+	}
 	return f.run(ctx, c, std)
+}
+
+// oneModel leaves one model of a configuration, as its champion: the named one, or the champion where none is named.
+func oneModel(c *config.Config, name string) error {
+	at := c.Champion()
+	if name != "" {
+		at = slices.IndexFunc(c.Models, func(m config.Model) bool { return m.Name == name })
+	}
+	if at < 0 {
+		return c.Errorf("models", "no model %q is declared", name)
+	}
+	c.Models = []config.Model{c.Models[at]}
+	c.Models[0].Role = roleChampion
+	return nil
 }
 
 // wrong says what is wrong with the flags.
@@ -158,7 +177,7 @@ type exporting struct {
 
 func (x *exporting) observe(store *features.Store) (_ engine.Observer, err error) {
 	var heads []string
-	for _, h := range x.config.Models[0].Heads {
+	for _, h := range x.config.Models[0].Heads { // there is one: see oneModel
 		heads = append(heads, h.Name)
 	}
 	schema := export.Schema{Heads: heads, Features: store.Columns()}

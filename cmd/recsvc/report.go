@@ -5,28 +5,38 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"recsvc/internal/engine"
+	"recsvc/internal/model"
 	"recsvc/internal/validation"
 )
 
 // report is what a replay ends with; its JSON form is the one that docs and scripts rely on.
 type report struct {
-	Events          int64                 `json:"events"`
-	Applied         int64                 `json:"applied"`
-	Duplicates      int64                 `json:"duplicates"`
-	Late            int64                 `json:"late"`
-	Rejected        int64                 `json:"rejected"`
-	Seconds         float64               `json:"seconds"`
-	EventsPerSecond float64               `json:"events_per_second"`
-	PeakBytes       int64                 `json:"peak_memory_bytes,omitempty"`
-	Digest          string                `json:"digest"`
-	Heads           map[string]headReport `json:"heads"`
-	Days            []dayReport           `json:"days"`
+	Events          int64                  `json:"events"`
+	Applied         int64                  `json:"applied"`
+	Duplicates      int64                  `json:"duplicates"`
+	Late            int64                  `json:"late"`
+	Rejected        int64                  `json:"rejected"`
+	Seconds         float64                `json:"seconds"`
+	EventsPerSecond float64                `json:"events_per_second"`
+	PeakBytes       int64                  `json:"peak_memory_bytes,omitempty"`
+	Digest          string                 `json:"digest"`
+	Heads           map[string]headReport  `json:"heads"`
+	Days            []dayReport            `json:"days"`
+	Models          map[string]modelReport `json:"models"`
 
-	order []string // of the heads
+	order, others []string // the champion's heads; those of the other models, as model/head
+}
+
+// modelReport is one of the models side by side. The champion's heads and days stand in the report itself as well.
+type modelReport struct {
+	Role  string                `json:"role"`
+	Heads map[string]headReport `json:"heads"`
+	Days  []dayReport           `json:"days"`
 }
 
 // headReport is one head's progressive metrics. What is not defined (an AUC without a positive) is null.
@@ -61,16 +71,39 @@ func newReport(a *app, before engine.Status, src *closing, took time.Duration) *
 		Applied:    int64(now.Applied-before.Applied) - src.catalogue,
 		Duplicates: int64(now.Duplicate - before.Duplicate), Late: int64(now.Late - before.Late),
 		Rejected: int64(now.DeadLettered - before.DeadLettered),
-		Seconds:  took.Seconds(), PeakBytes: peakMemory(), Heads: map[string]headReport{}, Days: []dayReport{},
+		Seconds:  took.Seconds(), PeakBytes: peakMemory(),
 	}
 	r.Events = r.Applied + r.Duplicates + r.Late + r.Rejected
 	r.EventsPerSecond = float64(r.Events) / r.Seconds
 	if c, ok := a.engine.LastCheckpoint(); ok {
 		r.Digest = fmt.Sprintf("%016x%016x", c.Digest.Hi, c.Digest.Lo)
 	}
+	r.Models = map[string]modelReport{}
+	for i, m := range a.models {
+		of := newModelReport(m, a.role(i))
+		r.Models[m.Name()] = of
+		if of.Role == roleChampion {
+			r.Heads, r.Days, r.order = of.Heads, of.Days, headNames(m)
+			continue
+		}
+		for _, head := range headNames(m) {
+			r.others = append(r.others, engine.FlatName(m.Name(), head))
+		}
+	}
+	return r
+}
+
+func headNames(m *model.Model) (names []string) {
+	for _, h := range m.Heads() {
+		names = append(names, h.Name())
+	}
+	return names
+}
+
+func newModelReport(m *model.Model, role string) modelReport {
+	r := modelReport{Role: role, Heads: map[string]headReport{}, Days: []dayReport{}}
 	byDay := map[string]int{}
-	for _, h := range a.model.Heads() {
-		r.order = append(r.order, h.Name())
+	for _, h := range m.Heads() {
 		r.Heads[h.Name()] = newHeadReport(h.Validation().Total())
 		for _, d := range h.Validation().Days() {
 			day := d.Start.Format(time.DateOnly)
@@ -108,6 +141,10 @@ func (r *report) writeTable(w io.Writer) error {
 	}
 	for _, head := range r.order {
 		row("overall", head, r.Heads[head])
+	}
+	for _, flat := range r.others {
+		name, head, _ := strings.Cut(flat, "/")
+		row("overall", flat, r.Models[name].Heads[head])
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"recsvc/internal/event"
 	"recsvc/internal/features"
 	"recsvc/internal/ingest"
-	"recsvc/internal/validation"
 )
 
 // newIntake judges request bodies.
@@ -76,25 +75,6 @@ func (e *engineRoom) Checkpoint(ctx context.Context) (api.CheckpointStatus, erro
 		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
 	return checkpointStatus(s), err
-}
-
-func (a *app) modelVersion() string { return modelAt(a.model, a.engine.Applied()) }
-
-func (a *app) modelStatus() api.ModelStatus {
-	m := api.ModelStatus{Name: a.model.Name(), Version: a.modelVersion(), Heads: map[string]api.HeadMetrics{}}
-	for _, h := range a.model.Heads() {
-		window := apiMetrics(h.Validation().Recent())
-		m.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window}
-	}
-	m.Weights = a.weights.of(a.model)
-	return m
-}
-
-func apiMetrics(m validation.Metrics) api.Metrics {
-	return api.Metrics{
-		N: int64(m.N), Positives: int64(m.Positives), AUC: defined(m.AUC), LogLoss: defined(m.LogLoss),
-		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration),
-	}
 }
 
 // reader shows items and users to the API.

@@ -9,7 +9,35 @@ import (
 	"recsvc/internal/rank"
 )
 
-// scorer orders candidates by one head of the model, beside the learner.
+// scorers order candidates by the champion of the moment: a list is scored by one model, whatever is promoted meanwhile.
+type scorers struct {
+	engine *engine.Engine
+	all    []*scorer // by model
+}
+
+func newScorers(a *app) *scorers {
+	s := &scorers{engine: a.engine}
+	for i, head := range scoreHeads(a.config) {
+		s.all = append(s.all, &scorer{a.models[i], a.models[i].Head(head), a.engine})
+	}
+	return s
+}
+
+// Choose implements rank.Chooser.
+func (s *scorers) Choose() rank.Scorer {
+	_, i := s.engine.Champion()
+	return s.all[i]
+}
+
+// Version implements rank.Scorer.
+func (s *scorers) Version() string { return s.Choose().Version() }
+
+// Score implements rank.Scorer.
+func (s *scorers) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
+	s.Choose().Score(dst, shared, rows)
+}
+
+// scorer orders candidates by one head of a model, beside the learner.
 type scorer struct {
 	model  *model.Model
 	head   *model.Head

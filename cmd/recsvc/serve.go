@@ -93,8 +93,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	if err = errors.Join(err, a.backfill.register(a.registry)); err != nil {
 		return nil, err
 	}
-	head := a.model.Head(scoreHead(c))
-	s.ranker, err = rank.New(rank.FromFeatures(a.features), &scorer{a.model, head, a.engine}, rank.Options{
+	s.ranker, err = rank.New(rank.FromFeatures(a.features), newScorers(a), rank.Options{
 		Scenes: scenes(c), Seed: uint64(c.Seed), Registerer: a.registry,
 	})
 	if err != nil {

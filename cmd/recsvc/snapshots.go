@@ -39,7 +39,7 @@ func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, e
 		return s.engine.WriteSnapshot(ctx, w, func(cursor event.Cursor) (snapshot.Description, error) {
 			metrics, err := json.Marshal(s.headMetrics())
 			d := snapshot.Description{
-				Created: meta.Created, Cursor: cursor.String(), Models: []string{modelAt(s.model, cursor)}, Metrics: metrics, Note: note,
+				Created: meta.Created, Cursor: cursor.String(), Models: s.versions(cursor), Metrics: metrics, Note: note,
 			}
 			describe(&meta, d)
 			return d, err
@@ -89,11 +89,23 @@ func (s *snapshotRoom) Import(_ context.Context, sum string, content io.Reader) 
 }
 
 func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {
-	heads := map[string]api.Metrics{}
-	for _, h := range s.model.Heads() {
-		heads[h.Name()] = apiMetrics(h.Validation().Total())
+	models := map[string]map[string]api.Metrics{}
+	for _, m := range s.models {
+		heads := map[string]api.Metrics{}
+		for _, h := range m.Heads() {
+			heads[h.Name()] = apiMetrics(h.Validation().Total())
+		}
+		models[m.Name()] = heads
 	}
-	return map[string]map[string]api.Metrics{s.model.Name(): heads}
+	return models
+}
+
+// versions names all models as of a place in the log.
+func (a *app) versions(c event.Cursor) (names []string) {
+	for _, m := range a.models {
+		names = append(names, modelAt(m, c))
+	}
+	return names
 }
 
 // Get implements api.Snapshots.
@@ -151,7 +163,7 @@ func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
 	if err := s.engine.Wait(ctx, cursor); err != nil {
 		return "", err
 	}
-	return modelAt(s.model, cursor), nil
+	return modelAt(s.champion(), cursor), nil
 }
 
 func snapshotError(err error) error {

@@ -7,10 +7,14 @@ import (
 	"recsvc/internal/model"
 )
 
-// weightCount remembers how many weights of a model are not zero: counting reads the whole table, which takes
+// weightCount remembers how many weights of the models are not zero: counting reads the whole table, which takes
 // milliseconds, and the status is asked for often.
 type weightCount struct {
-	mu sync.Mutex
+	mu     sync.Mutex
+	counts map[*model.Model]counted
+}
+
+type counted struct {
 	at time.Time
 	n  int64
 }
@@ -21,12 +25,16 @@ const weightsEvery = 10 * time.Second
 func (w *weightCount) of(m *model.Model) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now := time.Now(); now.Sub(w.at) > weightsEvery {
-		w.n, w.at = 0, now
+	if now := time.Now(); now.Sub(w.counts[m].at) > weightsEvery {
+		c := counted{at: now}
 		for _, h := range m.Heads() {
 			nonZero, _ := h.Weights()
-			w.n += int64(nonZero)
+			c.n += int64(nonZero)
 		}
+		if w.counts == nil {
+			w.counts = map[*model.Model]counted{}
+		}
+		w.counts[m] = c
 	}
-	return w.n
+	return w.counts[m].n
 }

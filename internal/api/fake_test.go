@@ -241,7 +241,7 @@ func (e fakeEngine) Status() Status {
 			{Name: "embedded"},
 		},
 		Counts: Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
-		Models: []ModelStatus{{Name: "ctr", Version: "ctr@1834", Heads: map[string]HeadMetrics{
+		Models: []ModelStatus{{Name: "ctr", Role: "champion", Version: "ctr@1834", Heads: map[string]HeadMetrics{
 			"click": {Metrics: Metrics{N: 10, Positives: 4, AUC: &auc}},
 		}}},
 	}

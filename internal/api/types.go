@@ -214,6 +214,7 @@ type Counts struct {
 // ModelStatus is one model with its progressive metrics.
 type ModelStatus struct {
 	Name    string                 `json:"name"`
+	Role    string                 `json:"role" enum:"champion,challenger,shadow" doc:"the champion serves"`
 	Version string                 `json:"version" doc:"name@version"`
 	Weights int64                  `json:"weights" doc:"that are not zero"`
 	Heads   map[string]HeadMetrics `json:"heads"`

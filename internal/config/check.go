@@ -14,6 +14,7 @@ var (
 	roles        = []string{"read", "write", "admin"}
 	delays       = []string{"correct", "close"}
 	examinations = []string{"none", "pbm", "soft"}
+	modelRoles   = []string{roleChampion, "challenger", "shadow"}
 	channels     = []string{"trending", "similar", "categories", "new"}
 	seenPolicies = []string{"off", "demote", "hide"}
 
@@ -66,10 +67,7 @@ func (c *Config) check() Errors {
 	k.backup()
 	k.features()
 	k.patterns()
-	for i := range c.Models {
-		k.model(fmt.Sprintf("models[%d]", i), &c.Models[i])
-	}
-	k.that(len(c.Models) <= 1, "models[1]", "one model for now")
+	k.models()
 	k.feedback()
 	k.recall()
 	for name, s := range c.Rank.Scenes {
@@ -156,8 +154,32 @@ func (k *checker) features() {
 	}
 }
 
+// maxHeads bounds the heads of all models together: each costs room with every pending impression.
+const maxHeads = 64
+
+// models checks what stands side by side: one champion, and the same features for all, since they share one vector.
+func (k *checker) models() {
+	names, champion, heads := map[string]bool{}, -1, 0
+	for i := range k.c.Models {
+		m, path := &k.c.Models[i], fmt.Sprintf("models[%d]", i)
+		k.unique(path+".name", m.Name, names)
+		k.model(path, m)
+		k.word(path+".role", m.Role, modelRoles)
+		if m.Role == roleChampion {
+			k.that(champion < 0, path+".role", "%s is the champion already: one model serves, the others are challenger or shadow",
+				quote(k.c.Models[max(champion, 0)].Name))
+			champion = i
+		}
+		first := k.c.Models[0]
+		k.that(slices.Equal(m.Features, first.Features), path+".features",
+			"all models see one vector: name the features that %s sees, in that order, or leave them out", quote(first.Name))
+		heads += len(m.Heads)
+	}
+	k.that(champion >= 0 || len(k.c.Models) == 0, "models[0].role", "no model is champion: one has to serve")
+	k.that(heads <= maxHeads, "models", "%d heads in all models together: %d are the most", heads, maxHeads)
+}
+
 func (k *checker) model(path string, m *Model) {
-	k.that(m.Name != "", path+".name", "needs a name")
 	k.within(path+".bits", m.Bits, 10, 30)
 	k.that(len(m.Heads) > 0, path+".heads", "needs at least one head")
 	names := map[string]bool{}

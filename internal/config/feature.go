@@ -102,6 +102,7 @@ type Prior struct {
 // Model is a set of heads that learn from the same features.
 type Model struct {
 	Name     string  `yaml:"name"`
+	Role     string  `yaml:"role"` // champion, challenger or shadow; absent: the first is champion, the others challengers
 	Heads    []Head  `yaml:"heads"`
 	Bits     int     `yaml:"bits"`     // the weight table has 2^bits slots; 22
 	Features Strings `yaml:"features"` // names of those it sees; absent: all

@@ -103,11 +103,36 @@ func (c *Config) complete() {
 		}
 		c.Rank.Scenes["default"] = s
 	}
+	c.completeModels()
+}
+
+// completeModels fills in what a model's neighbours, or its own heads, say.
+func (c *Config) completeModels() {
+	champion := slices.ContainsFunc(c.Models, func(m Model) bool { return m.Role == roleChampion })
 	for i := range c.Models {
-		if m := &c.Models[i]; m.Score == "" && len(m.Heads) > 0 {
+		m := &c.Models[i]
+		switch {
+		case m.Role != "":
+		case !champion:
+			m.Role, champion = roleChampion, true
+		default:
+			m.Role = "challenger"
+		}
+		if m.Score == "" && len(m.Heads) > 0 {
 			m.Score = m.Heads[0].Name
 		}
+		if len(m.Features) == 0 {
+			m.Features = c.Models[0].Features
+		}
 	}
+}
+
+// roleChampion is the role of the model that serves.
+const roleChampion = "champion"
+
+// Champion is the place of the model that serves as long as the log does not say otherwise.
+func (c *Config) Champion() int {
+	return slices.IndexFunc(c.Models, func(m Model) bool { return m.Role == roleChampion })
 }
 
 // settings are the scalar settings that the environment can set, by path.

@@ -56,8 +56,8 @@ func join(b budget, cold *state.Store) feedback.Options {
 	least := 10.0
 	o := feedback.Options{
 		Heads: []feedback.HeadOptions{
-			{Name: "click", Positive: []feedback.Label{{Type: "click"}}, Window: clickWindow},
-			{Name: "long_dwell", Positive: []feedback.Label{{Type: "dwell", Min: &least}}, Window: dwellWindow, Delay: feedback.Close},
+			{Name: "ctr/click", Positive: []feedback.Label{{Type: "click"}}, Window: clickWindow},
+			{Name: "ctr/long_dwell", Positive: []feedback.Label{{Type: "dwell", Min: &least}}, Window: dwellWindow, Delay: feedback.Close},
 		},
 		ExposureWait: 3 * time.Second, LateMemory: horizon, ServedIsExposure: map[string]bool{"auto": true},
 	}
@@ -178,7 +178,7 @@ func (s *server) openEngine() (err error) {
 	if err != nil {
 		return err
 	}
-	s.store, s.features, s.model, s.letters = parts.State, parts.Features, parts.Model, parts.Letters
+	s.store, s.features, s.model, s.letters = parts.State, parts.Features, parts.Models[0], parts.Letters
 	s.Engine, err = engine.Open(parts, engine.Options{
 		Feedback: join(s.budget, parts.State), Interval: s.interval, MinPause: time.Millisecond, Snapshots: s.snaps, Logger: s.logger, Start: event.Cursor{{Offset: s.wal.First()}},
 		Durable: func(ctx context.Context, c event.Cursor) error {
@@ -230,9 +230,10 @@ func newParts(dir string, opts state.Options, b budget) (p engine.Parts, err err
 		readers.Cold, readers.UserBytes = p.State, b.users
 	}
 	p.Features, errs[0] = features.New(definitions(), readers)
-	p.Model, errs[1] = model.New(model.Options{Name: "ctr", Bits: 12, Heads: []model.HeadOptions{
+	ctr, err := model.New(model.Options{Name: "ctr", Bits: 12, Heads: []model.HeadOptions{
 		{Name: "click", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}}, {Name: "long_dwell", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}},
 	}})
+	p.Models, errs[1] = []*model.Model{ctr}, err
 	p.Clock, errs[2] = ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon})
 	p.Dedup, errs[3] = ingest.NewDedup(ingest.DedupOptions{Horizon: horizon})
 	p.Letters, errs[4] = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50})
@@ -352,7 +353,7 @@ func outcomeOf(e *engine.Engine, store *state.Store) (o outcome, err error) {
 		Digest: fmt.Sprintf("%016x%016x", c.Digest.Hi, c.Digest.Lo), Entries: c.Entries, Cursor: c.Cursor.String(),
 		Counts: [6]uint64{s.Applied, s.Duplicate, s.Late, s.DeadLettered, s.Served, s.Skewed},
 	}
-	for _, h := range e.Model.Heads() {
+	for _, h := range e.Models[0].Heads() {
 		o.Heads = append(o.Heads, h.Validation().Total())
 	}
 	var weights bytes.Buffer

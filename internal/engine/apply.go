@@ -111,7 +111,7 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 	e.watch(r)
 	e.query.Place(r.Event.Position)
 	e.query.Item((*features.Vector)(&c.Own), item)
-	e.Model.Predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
+	e.lineup.predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
 	e.watched(0, *c)
 	return c
 }
@@ -130,14 +130,14 @@ func (e *Engine) applyServed(r *event.Record) {
 	e.query.List(items)
 	shared := e.query.Shared()
 	e.watch(r)
-	compared := s.Model != "" && !e.Features.ReadsList() // else something other than the model, or than this list, gave the scores
+	by, compared := e.servedBy(s.Model)
 	for i := range s.Items {
 		e.query.Place(int32(i + 1))
 		e.query.Item((*features.Vector)(&own[i]), items[i])
-		e.Model.Predict(p[i], model.Vector(shared), model.Vector(own[i]))
+		e.lineup.predict(p[i], model.Vector(shared), model.Vector(own[i]))
 		e.watched(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
 		if compared {
-			e.compare(s.Items[i].Score, p[i])
+			e.compare(s.Items[i].Score, p[i][by])
 		}
 	}
 	e.joiner.Served(r, feedback.Vector(shared), own, p)
@@ -151,7 +151,8 @@ func (e *Engine) Learn(s feedback.Step) {
 	}
 	e.steps++
 	e.at(StepLearn, false)
-	e.Model.Learn(s.Head, &model.Example{
+	seat := &e.lineup.seats[s.Head]
+	seat.model.Learn(seat.head, &model.Example{
 		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
 		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
 	})
@@ -163,7 +164,8 @@ func (e *Engine) Settle(s feedback.Settled) {
 	if e.opts.FeaturesOnly {
 		return
 	}
-	e.Model.Head(s.Head).Validation().Observe(validation.Observation{
+	seat := &e.lineup.seats[s.Head]
+	seat.model.Head(seat.head).Validation().Observe(validation.Observation{
 		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed),
 	})
 	e.settled(s)

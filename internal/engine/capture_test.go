@@ -59,7 +59,7 @@ func TestWhatWasServedIsLearnedAsItWasServed(t *testing.T) {
 func TestThePredictionThatIsJudgedIsTheOneOfTheCapture(t *testing.T) {
 	l := openRig(t, t.TempDir()).follow()
 	l.append(teach("u2", "i1", 0, 20)...)
-	before := l.Model.Head(0).Validation().Total()
+	before := l.Models[0].Head(0).Validation().Total()
 
 	now := at(600)
 	l.append(itemRecord("i1"))
@@ -69,11 +69,11 @@ func TestThePredictionThatIsJudgedIsTheOneOfTheCapture(t *testing.T) {
 	if moved := l.predict("u1", "i1", now)[0]; moved == p {
 		t.Fatal("the model has not moved")
 	}
-	middle := l.Model.Head(0).Validation().Total()
+	middle := l.Models[0].Head(0).Validation().Total()
 	exposure, click := behaviour("exposure", "u1", "i1", at(700)), behaviour("click", "u1", "i1", at(701))
 	exposure.Event.Request, click.Event.Request = "r1", "r1"
 	l.append(exposure, click)
-	after := l.Model.Head(0).Validation().Total()
+	after := l.Models[0].Head(0).Validation().Total()
 
 	if before.N != 20 || after.N != middle.N+1 {
 		t.Fatalf("%d, %d, then %d predictions judged", before.N, middle.N, after.N)
@@ -141,7 +141,7 @@ func TestATickClosesWindows(t *testing.T) {
 	l := openRig(t, t.TempDir()).follow()
 	l.append(behaviour("exposure", "u1", "i1", at(0)))
 	metrics := func() (n [2]uint64) {
-		for i, h := range l.Model.Heads() {
+		for i, h := range l.Models[0].Heads() {
 			n[i] = h.Validation().Total().N
 		}
 		return n
@@ -202,7 +202,7 @@ func TestClicksRaiseThePredictionOfTheItemAndItsKin(t *testing.T) {
 	if kin < 0.6 || other > 0.4 {
 		t.Errorf("the unseen item of the liked category has %v, the ignored one %v", kin, other)
 	}
-	var total validation.Metrics = l.Model.Head(0).Validation().Total()
+	var total validation.Metrics = l.Models[0].Head(0).Validation().Total()
 	if total.Positives != 30 {
 		t.Errorf("%+v", total)
 	}

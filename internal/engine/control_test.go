@@ -73,8 +73,8 @@ func (r *rig) examples(now event.Time) (list []example) {
 
 func (r *rig) predictions(list []example) (all []float32) {
 	for _, x := range list {
-		p := make([]float32, len(r.Model.Heads()))
-		r.Model.Predict(p, x.shared, x.own)
+		p := make([]float32, len(r.Models[0].Heads()))
+		r.Models[0].Predict(p, x.shared, x.own)
 		all = append(all, p...)
 	}
 	return all
@@ -95,12 +95,12 @@ func TestARestoredModelPredictsToTheBitAsWhenItWasSaved(t *testing.T) {
 	if slices.Equal(l.predictions(examples), want) {
 		t.Fatal("nothing was learned after the snapshot")
 	}
-	total := l.Model.Head(0).Validation().Total()
+	total := l.Models[0].Head(0).Validation().Total()
 	l.append(restoreRecord(saved.ID, saved.SHA256))
 	if !slices.Equal(l.predictions(examples), want) {
 		t.Error("other predictions after the restore than when it was saved")
 	}
-	if l.Model.Head(0).Validation().Total() != total {
+	if l.Models[0].Head(0).Validation().Total() != total {
 		t.Error("the restore has changed the metrics")
 	}
 	end := l.stop()

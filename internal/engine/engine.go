@@ -24,7 +24,7 @@ import (
 // Parts are the rooms that the engine drives. All are required, new and empty: Open loads them.
 type Parts struct {
 	Features *features.Store
-	Model    *model.Model
+	Models   []*model.Model // side by side, each of another name
 	Clock    *ingest.Clock
 	Dedup    *ingest.Dedup
 	Letters  *ingest.DeadLetters
@@ -33,10 +33,12 @@ type Parts struct {
 
 // Options of an engine. A zero field takes the default named beside it.
 type Options struct {
-	Feedback feedback.Options // the heads, in the order of the model's
+	Feedback feedback.Options // the heads of all models, in their order, each under its FlatName
 
-	// Score is the head whose prediction lists are ranked by; 0.
-	Score int
+	// Score is, by model, the head whose prediction lists are ranked by; nil: the first of each.
+	Score []int
+	// Champion is the model that serves, as long as the log does not say otherwise; 0.
+	Champion int
 	// Interval is the time between the starts of two checkpoints; 10s.
 	Interval time.Duration
 	// MinPause is the least time between the end of one and the start of the next, other than by request; 1s, at most Interval.
@@ -60,7 +62,7 @@ type Options struct {
 	// who finds a state of other definitions knows which. nil: nothing is.
 	Declared []byte
 	// FeaturesOnly leaves everything out that the features do not depend on: nothing is captured, learned or validated, no dead letters
-	// are kept, and control records do nothing. What the features become is the same to the bit. The model then only names the
+	// are kept, and control records do nothing. What the features become is the same to the bit. The models then only name the
 	// heads, Letters may be nil, and so may State, with which Run has nowhere to write a checkpoint.
 	FeaturesOnly bool
 
@@ -86,6 +88,7 @@ type Engine struct {
 	Parts
 	opts     Options
 	log      *zap.Logger
+	lineup   *lineup
 	joiner   *feedback.Joiner
 	sets     []*dirty.Set
 	tally    *tally
@@ -131,14 +134,14 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
-	if heads := len(parts.Model.Heads()); heads != len(opts.Feedback.Heads) || opts.Score < 0 || opts.Score >= heads {
-		return nil, fmt.Errorf("engine: %d heads in the model, %d in the join, and lists ranked by head %d",
-			heads, len(opts.Feedback.Heads), opts.Score)
+	models, err := newLineup(parts.Models, &opts)
+	if err != nil {
+		return nil, err
 	}
 	e := &Engine{
-		Parts: parts, opts: opts, log: opts.Logger, tally: newTally(), restores: newRestores(opts.Registerer),
+		Parts: parts, opts: opts, log: opts.Logger, lineup: models, tally: newTally(), restores: newRestores(opts.Registerer),
 		queue: make(chan *ingest.Batch, queueBatches), commands: make(chan func()), stopped: make(chan struct{}),
-		coldSeen: map[string][4]int64{}, metrics: newMetrics(opts.Registerer, parts.Model), query: parts.Features.NewQuery(),
+		coldSeen: map[string][4]int64{}, metrics: newMetrics(opts.Registerer, models), query: parts.Features.NewQuery(),
 	}
 	if opts.Observer != nil {
 		opts.Feedback.Watch = opts.Observer
@@ -150,7 +153,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.joiner = joiner
-	e.captured.P = make([]float32, len(parts.Model.Heads()))
+	e.captured.P = make([]float32, models.heads())
 	e.sets = e.tables()
 	e.govern() // what is loaded has its share before it comes
 	if err := e.load(); err != nil {
@@ -166,7 +169,9 @@ func (e *Engine) tables() (sets []*dirty.Set) {
 	sets = append(sets, e.joiner.Sets()...)
 	if !e.opts.FeaturesOnly {
 		sets = append(sets, e.restores.set, e.Letters.Set())
-		sets = append(sets, e.Model.Sets()...)
+		for _, m := range e.Models {
+			sets = append(sets, m.Sets()...)
+		}
 	}
 	return sets
 }

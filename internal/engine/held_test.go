@@ -34,13 +34,11 @@ func cramped(t *testing.T, dir string, change ...func(*Options)) *rig {
 	opts.Snapshots = r.snaps
 	r.Engine = must(Open(Parts{
 		Features: must(features.New(definitions(), features.Options{}))(t),
-		Model: must(model.New(model.Options{Name: "ctr", Bits: 14, Heads: []model.HeadOptions{
-			{Name: "click", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}}, {Name: "long_dwell", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}},
-		}}))(t),
-		Clock:   must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
-		Dedup:   must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
-		Letters: must(ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50}))(t),
-		State:   store,
+		Models:   []*model.Model{ctrModel(t, "ctr", 14, 0.1)},
+		Clock:    must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
+		Dedup:    must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
+		Letters:  must(ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50}))(t),
+		State:    store,
 	}, opts))(t)
 	return r
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // lawCollector exports the two conservation laws, both sides of each: who distrusts the check can add up for himself. It reads
 // what the engine publishes, and counts over the life of the state, not of the process.
@@ -16,7 +20,7 @@ func NewLawCollector(e *Engine) prometheus.Collector {
 		records: prometheus.NewDesc("recsvc_law_records",
 			"Records of the log over the life of the state: received = applied + duplicate + late + dead_lettered.", []string{"part"}, nil),
 		exposures: prometheus.NewDesc("recsvc_law_exposures",
-			"Exposures over the life of the state, by head: exposures = positive + negative + expired + pending.", []string{"head", "part"}, nil),
+			"Exposures over the life of the state, by model and head: exposures = positive + negative + expired + pending.", []string{"model", "head", "part"}, nil),
 		violated: prometheus.NewDesc("recsvc_law_violated",
 			"1 while a conservation law does not hold, which is a defect of the server.", []string{"law"}, nil),
 	}
@@ -41,11 +45,12 @@ func (c *lawCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.records, float64(n), part)
 	}
 	for _, h := range s.Feedback.Heads {
+		model, head, _ := strings.Cut(h.Name, "/")
 		for part, n := range map[string]int64{
 			"exposures": s.Feedback.Exposures, "positive": h.Positive, "negative": h.Negative, "pending": h.Pending,
 			"expired": h.Erased + s.Feedback.CapturedLate,
 		} {
-			gauge(c.exposures, float64(n), h.Name, part)
+			gauge(c.exposures, float64(n), model, head, part)
 		}
 	}
 	for law, err := range map[string]error{"records": s.RecordsLaw, "exposures": s.Feedback.Check()} {

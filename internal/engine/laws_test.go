@@ -222,7 +222,7 @@ func TestReadersBesideTheWriterSeeWholeStates(t *testing.T) {
 			}
 			r.Status()
 			r.Applied()
-			r.Model.Head(0).Validation().Recent()
+			r.Models[0].Head(0).Validation().Recent()
 			if _, err := r.Feedback(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) {
 				t.Error(err)
 			}

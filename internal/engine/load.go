@@ -70,8 +70,10 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 	if ok, err := e.Features.Load(key, value, sum); ok {
 		return err
 	}
-	if ok, err := e.Model.Load(key, value, sum); ok {
-		return err
+	for _, m := range e.Models {
+		if ok, err := m.Load(key, value, sum); ok {
+			return err
+		}
 	}
 	return fmt.Errorf("entry %x belongs to no part of this version", key)
 }

@@ -18,7 +18,7 @@ type metrics struct {
 	appliedDelay       prometheus.Histogram
 	learnedDelay       prometheus.Histogram
 	outcomeDelay       prometheus.Histogram
-	prediction         []prometheus.Observer // by head
+	prediction         []prometheus.Observer // by flat head
 	busy               prometheus.Counter
 	queue              prometheus.Gauge
 	skew               prometheus.Counter
@@ -39,15 +39,15 @@ var (
 	joinBuckets  = []float64{.1, .5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400}
 )
 
-func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
+func newMetrics(reg prometheus.Registerer, l *lineup) *metrics {
 	f := promauto.With(reg)
 	records := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "recsvc_engine_records_total", Help: "Records of the log by what became of them, since the process started.",
 	}, []string{"outcome"})
 	predictions := f.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "recsvc_model_prediction", Help: "Predictions made at capture whose outcome is final, by head.",
+		Name: "recsvc_model_prediction", Help: "Predictions made at capture whose outcome is final, by model and head.",
 		Buckets: prometheus.LinearBuckets(.05, .05, 19),
-	}, []string{"head"})
+	}, []string{"model", "head"})
 	out := &metrics{
 		steps: f.NewCounter(prometheus.CounterOpts{
 			Name: "recsvc_engine_steps_total", Help: "Learning steps taken, corrections included.",
@@ -113,8 +113,8 @@ func newMetrics(reg prometheus.Registerer, m *model.Model) *metrics {
 	for i, name := range outcomeNames {
 		out.records[i] = records.WithLabelValues(name)
 	}
-	for _, h := range m.Heads() {
-		out.prediction = append(out.prediction, predictions.WithLabelValues(h.Name()))
+	for _, s := range l.seats {
+		out.prediction = append(out.prediction, predictions.WithLabelValues(s.model.Name(), s.name()))
 	}
 	return out
 }
@@ -156,17 +156,17 @@ func (e *Engine) settled(s feedback.Settled) {
 // headCollector exports the progressive metrics of the heads when they are asked for: they cost too much to keep up
 // to date.
 type headCollector struct {
-	model                               *model.Model
+	models                              []*model.Model
 	auc, loss, calibration, n, positive *prometheus.Desc
 }
 
 // NewModelCollector exports AUC, log-loss and calibration of every head, over everything and over the last 10,000.
-func NewModelCollector(m *model.Model) prometheus.Collector {
+func NewModelCollector(models []*model.Model) prometheus.Collector {
 	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, []string{"head", "span"}, nil)
+		return prometheus.NewDesc(name, help, []string{"model", "head", "span"}, nil)
 	}
 	return &headCollector{
-		model:       m,
+		models:      models,
 		auc:         desc("recsvc_model_auc", "Progressive AUC; span is total or recent (the last 10,000 outcomes)."),
 		loss:        desc("recsvc_model_logloss", "Progressive mean log-loss in nats."),
 		calibration: desc("recsvc_model_calibration", "Sum of predictions over sum of outcomes."),
@@ -184,21 +184,27 @@ func (c *headCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *headCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, h := range c.model.Heads() {
-		for _, span := range []struct {
-			name string
-			m    validation.Metrics
-		}{{"total", h.Validation().Total()}, {"recent", h.Validation().Recent()}} {
-			gauge := func(d *prometheus.Desc, x float64) {
-				if x == x {
-					ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, x, h.Name(), span.name)
-				}
-			}
-			gauge(c.auc, span.m.AUC)
-			gauge(c.loss, span.m.LogLoss)
-			gauge(c.calibration, span.m.Calibration)
-			gauge(c.n, float64(span.m.N))
-			gauge(c.positive, float64(span.m.Positives))
+	for _, m := range c.models {
+		for _, h := range m.Heads() {
+			c.collect(ch, m.Name(), h)
 		}
+	}
+}
+
+func (c *headCollector) collect(ch chan<- prometheus.Metric, name string, h *model.Head) {
+	for _, span := range []struct {
+		name string
+		m    validation.Metrics
+	}{{"total", h.Validation().Total()}, {"recent", h.Validation().Recent()}} {
+		gauge := func(d *prometheus.Desc, x float64) {
+			if x == x {
+				ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, x, name, h.Name(), span.name)
+			}
+		}
+		gauge(c.auc, span.m.AUC)
+		gauge(c.loss, span.m.LogLoss)
+		gauge(c.calibration, span.m.Calibration)
+		gauge(c.n, float64(span.m.N))
+		gauge(c.positive, float64(span.m.Positives))
 	}
 }

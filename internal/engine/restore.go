@@ -62,11 +62,11 @@ func (e *Engine) restore(id, sum string) error {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	restoring := e.Model.Restore()
-	if _, err := readSnapshot(content, e.Definitions(), restoring.LoadPage); err != nil {
+	restoring := e.lineup.restore()
+	if _, err := readSnapshot(content, e.Definitions(), restoring.loadPage); err != nil {
 		return err // somebody has changed the file meanwhile: the writer ends, and with it what was loaded
 	}
-	restoring.Finish()
+	restoring.finish()
 	return nil
 }
 

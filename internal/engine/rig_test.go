@@ -48,12 +48,28 @@ func definitions() []features.Definition {
 	}
 }
 
-func heads() []feedback.HeadOptions {
+func heads() []feedback.HeadOptions { return headsOf("ctr") }
+
+// headsOf are the two heads that every model of the rigs has.
+func headsOf(models ...string) (heads []feedback.HeadOptions) {
 	least := 10.0
-	return []feedback.HeadOptions{
-		{Name: "click", Positive: []feedback.Label{{Type: "click"}}, Window: clickWindow},
-		{Name: "long_dwell", Positive: []feedback.Label{{Type: "dwell", Min: &least}}, Window: dwellWindow, Delay: feedback.Close},
+	for _, name := range models {
+		heads = append(heads,
+			feedback.HeadOptions{Name: FlatName(name, "click"), Positive: []feedback.Label{{Type: "click"}}, Window: clickWindow},
+			feedback.HeadOptions{
+				Name: FlatName(name, "long_dwell"), Positive: []feedback.Label{{Type: "dwell", Min: &least}}, Window: dwellWindow, Delay: feedback.Close,
+			})
 	}
+	return heads
+}
+
+// ctrModel is a model with the heads of headsOf.
+func ctrModel(t *testing.T, name string, bits int, alpha float64) *model.Model {
+	t.Helper()
+	rate := model.Hyper{Alpha: alpha, Beta: 1}
+	return must(model.New(model.Options{Name: name, Bits: bits, Heads: []model.HeadOptions{
+		{Name: "click", Hyper: rate}, {Name: "long_dwell", Hyper: rate},
+	}}))(t)
 }
 
 // rig is an engine with real rooms in a directory.
@@ -82,13 +98,22 @@ func tryRig(t *testing.T, dir string, change ...func(*Options)) (*rig, error) {
 // tryRigOf is tryRig under the given definitions.
 func tryRigOf(t *testing.T, dir string, defs []features.Definition, change ...func(*Options)) (*rig, error) {
 	t.Helper()
+	return tryRigWith(t, dir, rigParts(t, defs), change...)
+}
+
+// tryRigWith is tryRig with other rooms, but for those that need a place on disk.
+func tryRigWith(t *testing.T, dir string, parts Parts, change ...func(*Options)) (*rig, error) {
+	t.Helper()
 	opts := rigOptions()
+	opts.Feedback.Heads = nil
+	for _, m := range parts.Models {
+		opts.Feedback.Heads = append(opts.Feedback.Heads, headsOf(m.Name())...)
+	}
 	r := &rig{t: t, snaps: must(state.NewSnapshots(filepath.Join(dir, "snapshots")))(t)}
 	opts.Snapshots = r.snaps
 	for _, f := range change {
 		f(&opts)
 	}
-	parts := rigParts(t, defs)
 	parts.Letters = must(ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: 50}))(t)
 	parts.State = must(state.Open(filepath.Join(dir, "state"), state.Options{MemTableBytes: 8 << 20, MinFreeBytes: 1}))(t)
 	r.store = parts.State
@@ -112,11 +137,9 @@ func rigParts(t *testing.T, defs []features.Definition) Parts {
 	t.Helper()
 	return Parts{
 		Features: must(features.New(defs, features.Options{}))(t),
-		Model: must(model.New(model.Options{Name: "ctr", Bits: 14, Heads: []model.HeadOptions{
-			{Name: "click", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}}, {Name: "long_dwell", Hyper: model.Hyper{Alpha: 0.1, Beta: 1}},
-		}}))(t),
-		Clock: must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
-		Dedup: must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
+		Models:   []*model.Model{ctrModel(t, "ctr", 14, 0.1)},
+		Clock:    must(ingest.NewClock(ingest.ClockOptions{Lateness: lateness, Horizon: horizon}))(t),
+		Dedup:    must(ingest.NewDedup(ingest.DedupOptions{Horizon: horizon}))(t),
 	}
 }
 
@@ -155,9 +178,11 @@ func (r *rig) outcome() outcomeOf {
 	r.t.Helper()
 	out := outcomeOf{status: r.Status(), joined: r.joiner.Counters()}
 	out.checkpoint, _ = r.LastCheckpoint()
-	for _, h := range r.Model.Heads() {
-		out.heads = append(out.heads, h.Validation().Total())
-		out.days = append(out.days, h.Validation().Days())
+	for _, m := range r.Models {
+		for _, h := range m.Heads() {
+			out.heads = append(out.heads, h.Validation().Total())
+			out.days = append(out.days, h.Validation().Days())
+		}
 	}
 	if err := errors.Join(out.joined.Check(), out.status.RecordsLaw); err != nil {
 		r.t.Error(err)
@@ -317,8 +342,8 @@ func (r *rig) vectors(user, item string, context event.Attributes, now event.Tim
 // predict is the prediction of every head for an item, as lists are scored.
 func (r *rig) predict(user, item string, now event.Time) []float32 {
 	shared, own := r.vectors(user, item, nil, now)
-	p := make([]float32, len(r.Model.Heads()))
-	r.Model.Predict(p, shared, own)
+	p := make([]float32, len(r.Models[0].Heads()))
+	r.Models[0].Predict(p, shared, own)
 	return p
 }
 
@@ -338,7 +363,7 @@ func (r *rig) weight(feature, user, item string, now event.Time) float32 {
 	shared := q.Shared()
 	names := q.SlotNames()
 	q.Item(&own, ref)
-	for i, c := range r.Model.Head(0).Explain(nil, model.Vector(shared), model.Vector(own)) {
+	for i, c := range r.Models[0].Head(0).Explain(nil, model.Vector(shared), model.Vector(own)) {
 		if i == len(names) {
 			names = append(names, q.SlotNames()...)
 		}

@@ -36,7 +36,7 @@ func (e *Engine) WriteSnapshot(ctx context.Context, w io.Writer, describe func(e
 
 // CheckSnapshot reads all of a file and says whether it could be restored now: ErrSnapshot, wrapped, when not.
 func (e *Engine) CheckSnapshot(content io.Reader) (snapshot.Description, error) {
-	return readSnapshot(content, e.Definitions(), e.Model.CheckPage)
+	return readSnapshot(content, e.Definitions(), e.lineup.checkPage)
 }
 
 // readSnapshot hands the pages of a snapshot that was taken under the given definitions to page.

@@ -155,7 +155,7 @@ func TestATakeoverKeepsWeightsAndWhatIsPending(t *testing.T) {
 	l.append(log...)
 	weights := func() (d dirty.Sum) {
 		must(l.Checkpoint(t.Context()))(t)
-		for _, set := range l.Model.Sets() {
+		for _, set := range l.Models[0].Sets() {
 			d.Add(set.Digest())
 		}
 		return d

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
@@ -129,11 +130,22 @@ func (e *Engine) count(o outcome) {
 // skewTolerance is the difference of scores that rounding explains.
 const skewTolerance = 1e-5
 
-// compare checks the score that a list was served with against the one of its capture.
-func (e *Engine) compare(served float64, p []float32) {
+// servedBy returns the flat head that the scores of a list came from, by the version of the model that it names; false where
+// something other than one of these models, or more than the list itself, gave them.
+func (e *Engine) servedBy(version string) (head int, ok bool) {
+	name, _, _ := strings.Cut(version, "@")
+	m, ok := e.lineup.find(name)
+	if !ok || e.Features.ReadsList() {
+		return 0, false
+	}
+	return e.lineup.first[m] + e.lineup.score[m], true
+}
+
+// compare checks the score that an item was served with against the one of its capture.
+func (e *Engine) compare(served float64, p float32) {
 	e.tally.set.Touch(0)
 	e.tally.served++
-	if d := served - float64(p[e.opts.Score]); d > skewTolerance || d < -skewTolerance {
+	if d := served - float64(p); d > skewTolerance || d < -skewTolerance {
 		e.tally.skewed++
 	}
 }

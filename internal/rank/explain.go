@@ -54,7 +54,7 @@ type explainer struct {
 // explainer returns nil when no explanation was asked for, or the model cannot give one. It is called before
 // the query makes a vector.
 func (p *pass) explainer() *explainer {
-	by, ok := p.r.scorer.(Explainer)
+	by, ok := p.scorer.(Explainer)
 	ok = ok && p.req.Explain
 	if namer, can := p.query.(SlotNamer); can {
 		namer.Trace(ok)

@@ -48,9 +48,10 @@ type candidate struct {
 
 // pass is one request on its way through the stages, with all the memory that it needs; it is reused.
 type pass struct {
-	r     *Ranker
-	req   Request
-	scene *Scene
+	r      *Ranker
+	scorer Scorer // of the list at hand
+	req    Request
+	scene  *Scene
 
 	marked   [numStages + 1]time.Time // start, then the end of each stage
 	until    time.Time                // end of the channel's own share of the time

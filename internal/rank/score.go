@@ -11,8 +11,12 @@ const chunk = 32
 
 // score gives every candidate its score, as far as the time allows.
 func (p *pass) score() {
-	if p.r.scorer != nil {
-		p.model = p.r.scorer.Version()
+	p.scorer = p.r.scorer
+	if c, ok := p.scorer.(Chooser); ok {
+		p.scorer = c.Choose()
+	}
+	if p.scorer != nil {
+		p.model = p.scorer.Version()
 	}
 	switch {
 	case len(p.candidates) == 0:
@@ -43,7 +47,7 @@ func (p *pass) scoreByModel() {
 			explainer.score(part, shared, p.rows[:len(part)])
 			continue
 		}
-		p.r.scorer.Score(p.scores[:len(part)], shared, p.rows[:len(part)])
+		p.scorer.Score(p.scores[:len(part)], shared, p.rows[:len(part)])
 		for i := range part {
 			part[i].take(p.scores[i])
 		}

@@ -93,6 +93,11 @@ type Scorer interface {
 	Score(dst []float32, shared Vector, rows []Vector)
 }
 
+// Chooser is a [Scorer] for whole lists: each is scored, named and explained by the one that Choose returns when it begins.
+type Chooser interface {
+	Choose() Scorer
+}
+
 // Explainer is a [Scorer] that can say why; without it explanations hold no heads.
 type Explainer interface {
 	// Explain scores one candidate exactly as Score does and returns what went into the score.

@@ -23,11 +23,11 @@ import (
 func BenchmarkWriterPause(b *testing.B) {
 	for b.Loop() {
 		parts := openParts(b)
-		p := &pauses{model: parts.Model}
+		p := &pauses{model: parts.Models[0]}
 		e, err := engine.Open(parts, engine.Options{
 			Feedback: feedback.Options{Heads: []feedback.HeadOptions{
-				{Name: "click", Positive: []feedback.Label{{Type: "click"}}, Window: 30 * time.Minute},
-				{Name: "second", Positive: []feedback.Label{{Type: "click"}}, Window: 30 * time.Minute},
+				{Name: "ctr/click", Positive: []feedback.Label{{Type: "click"}}, Window: 30 * time.Minute},
+				{Name: "ctr/second", Positive: []feedback.Label{{Type: "click"}}, Window: 30 * time.Minute},
 			}},
 			Interval: 10 * time.Second, Fault: p.at,
 		})
@@ -158,7 +158,7 @@ func openParts(b *testing.B) engine.Parts {
 	heads := []model.HeadOptions{{Name: "click", Hyper: rates}, {Name: "second", Hyper: rates}}
 	return engine.Parts{
 		Features: must(features.New(defs, features.Options{}))(b),
-		Model:    must(model.New(model.Options{Name: "ctr", Bits: 22, Heads: heads}))(b),
+		Models:   []*model.Model{must(model.New(model.Options{Name: "ctr", Bits: 22, Heads: heads}))(b)},
 		Clock:    must(ingest.NewClock(ingest.ClockOptions{Lateness: 5 * time.Second, Horizon: 24 * time.Hour}))(b),
 		Dedup:    must(ingest.NewDedup(ingest.DedupOptions{Horizon: 24 * time.Hour}))(b),
 		Letters:  must(ingest.NewDeadLetters(ingest.DeadLettersOptions{}))(b),

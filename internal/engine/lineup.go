@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"recsvc/internal/feedback"
+	"recsvc/internal/model"
+)
+
+// lineup is the models side by side. The join knows a flat list of heads: those of the first model, then those of the second, and so on.
+// It belongs to the writer, but for which model serves.
+type lineup struct {
+	models []*model.Model
+	first  []int // by model: the flat index of its first head
+	seats  []seat
+	score  []int // by model: which of its heads lists are ranked by
+
+	champion atomic.Int32 // the model that serves
+}
+
+// seat is where a flat head sits.
+type seat struct {
+	model *model.Model
+	at    int // of the model
+	head  int // in the model
+}
+
+func newLineup(models []*model.Model, opts *Options) (*lineup, error) {
+	l := &lineup{models: models, score: opts.Score}
+	if l.score == nil {
+		l.score = make([]int, len(models))
+	}
+	if len(models) == 0 || len(l.score) != len(models) || opts.Champion < 0 || opts.Champion >= len(models) {
+		return nil, fmt.Errorf("engine: %d models, ranked by the heads %d, of which model %d serves", len(models), l.score, opts.Champion)
+	}
+	for i, m := range models {
+		l.first = append(l.first, len(l.seats))
+		for h := range m.Heads() {
+			l.seats = append(l.seats, seat{m, i, h})
+		}
+		if s := l.score[i]; s < 0 || s >= len(m.Heads()) {
+			return nil, fmt.Errorf("engine: model %s is ranked by head %d of %d", m.Name(), s, len(m.Heads()))
+		}
+	}
+	l.champion.Store(int32(opts.Champion))
+	return l, l.fits(opts.Feedback.Heads)
+}
+
+// fits compares the flat heads with those of the join.
+func (l *lineup) fits(heads []feedback.HeadOptions) error {
+	if len(heads) != len(l.seats) {
+		return fmt.Errorf("engine: %d heads in the models, %d in the join", len(l.seats), len(heads))
+	}
+	for i, s := range l.seats {
+		if want := FlatName(s.model.Name(), s.name()); heads[i].Name != want {
+			return fmt.Errorf("engine: head %d of the join is %q, of the models %q", i, heads[i].Name, want)
+		}
+	}
+	return nil
+}
+
+// FlatName is the name that the join has for a head of a model.
+func FlatName(model, head string) string { return model + "/" + head }
+
+func (s *seat) name() string { return s.model.Head(s.head).Name() }
+
+// heads is how many there are in all models.
+func (l *lineup) heads() int { return len(l.seats) }
+
+// find returns the place of a model.
+func (l *lineup) find(name string) (int, bool) {
+	for i, m := range l.models {
+		if m.Name() == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// predict sets dst, one place for each flat head, to what all models say of one vector.
+func (l *lineup) predict(dst []float32, shared, own model.Vector) {
+	for i, m := range l.models {
+		from := l.first[i]
+		m.Predict(dst[from:from+len(m.Heads())], shared, own)
+	}
+}
+
+// Champion is the model that serves, and its place among the models. It may be asked by anyone.
+func (e *Engine) Champion() (*model.Model, int) {
+	i := int(e.lineup.champion.Load())
+	return e.lineup.models[i], i
+}
+
+// checkPage says what a restore would of a page; see model.Model.CheckPage.
+func (l *lineup) checkPage(key, value []byte) (bool, error) {
+	for _, m := range l.models {
+		if ok, err := m.CheckPage(key, value); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// restoring is the replacement of all models' weights.
+type restoring []*model.Restore
+
+func (l *lineup) restore() (r restoring) {
+	for _, m := range l.models {
+		r = append(r, m.Restore())
+	}
+	return r
+}
+
+func (r restoring) loadPage(key, value []byte) (bool, error) {
+	for _, m := range r {
+		if ok, err := m.LoadPage(key, value); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (r restoring) finish() {
+	for _, m := range r {
+		m.Finish()
+	}
+}
