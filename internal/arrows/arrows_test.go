@@ -52,6 +52,7 @@ var rooms = map[string][]string{
 	},
 	"internal/autofeature": {"internal/event", "internal/lexical"},
 	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},
+	"internal/ope":         {"internal/event", "internal/features", "internal/feedback"},
 	"internal/export":      {"internal/event", "internal/features", "internal/feedback"},
 	"internal/expression":  {"internal/event"},
 	"internal/rank":        {"internal/event", "internal/features", "internal/model", "internal/expression"},
@@ -64,7 +65,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
-	"internal/expression", "internal/lexical", "internal/autofeature", "internal/synthetic",
+	"internal/expression", "internal/lexical", "internal/autofeature", "internal/synthetic", "internal/ope",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
