@@ -26,13 +26,14 @@ var rooms = map[string][]string{
 	"configs":             nil,
 	"deploy":              nil,
 	"internal/arrows":     nil,
-	"internal/crash":      {all},                                                                                                                // tests alone
-	"internal/tools":      {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic"}, // to measure what is inside, and to write it down
+	"internal/crash":      {all},                                                                                                                                  // tests alone
+	"internal/tools":      {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic", "internal/drift"}, // to measure what is inside, and to write it down
 	"internal/config":     nil,
 	"internal/event":      nil,
 	"internal/dirty":      nil,
 	"internal/prints":     nil,
 	"internal/lexical":    nil,
+	"internal/drift":      nil,
 	"internal/synthetic":  nil,
 	"internal/model":      {"internal/dirty", "internal/validation"},
 	"internal/validation": {"internal/dirty"},
@@ -65,7 +66,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
-	"internal/expression", "internal/lexical", "internal/autofeature", "internal/synthetic", "internal/ope",
+	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/ope",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
