@@ -14,6 +14,7 @@ import (
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 	"recsvc/internal/rank"
+	"recsvc/internal/validation"
 )
 
 // newFeatures compiles the declared features; a wrong one is reported at its place in the file. Users that memory has no
@@ -119,7 +120,8 @@ func newModel(c *config.Config, at int) (*model.Model, error) {
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
 			Name: h.Name, Examination: exam,
-			Hyper: model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
+			Hyper:      model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
+			Validation: validation.Options{Wait: h.Window},
 		})
 	}
 	out, err := model.New(opts)

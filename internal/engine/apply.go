@@ -8,7 +8,6 @@ import (
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
-	"recsvc/internal/validation"
 )
 
 // apply takes one record of the log. This is the whole story of a record: what it passes through, and in which order.
@@ -88,14 +87,28 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
 	e.at(StepJoin, true)
 
-	e.Features.Apply(e.query, ev, item)
+	e.moved(ev, context, item)
 	e.count(applied)
+}
+
+// predict fills in what all models say of a vector, at a place of a served list, or (0) of an event.
+func (e *Engine) predict(at int, c feedback.Captured) {
+	if tap := e.opts.Tap; tap != nil {
+		tap.Captured(at, c.Shared, c.Own)
+	} else {
+		e.lineup.predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
+	}
+	e.watched(at, c)
 }
 
 // advance lets time pass: label windows close, ids beyond the horizon are forgotten, and so is what counts in no window any more; patterns
 // see what they waited for.
 func (e *Engine) advance() {
 	w := e.Clock.Watermark()
+	if e.opts.Tap != nil {
+		e.opts.Tap.Advance(w)
+	}
+	e.release(w)
 	e.joiner.Advance(w)
 	e.Dedup.Advance(w)
 	e.Features.Advance(w)
@@ -111,8 +124,7 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 	e.watch(r)
 	e.query.Place(r.Event.Position)
 	e.query.Item((*features.Vector)(&c.Own), item)
-	e.lineup.predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
-	e.watched(0, *c)
+	e.predict(0, *c)
 	return c
 }
 
@@ -134,8 +146,7 @@ func (e *Engine) applyServed(r *event.Record) {
 	for i := range s.Items {
 		e.query.Place(int32(i + 1))
 		e.query.Item((*features.Vector)(&own[i]), items[i])
-		e.lineup.predict(p[i], model.Vector(shared), model.Vector(own[i]))
-		e.watched(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
+		e.predict(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
 		if compared {
 			e.compare(s.Items[i].Score, p[i][by])
 		}
@@ -151,11 +162,11 @@ func (e *Engine) Learn(s feedback.Step) {
 	}
 	e.steps++
 	e.at(StepLearn, false)
-	seat := &e.lineup.seats[s.Head]
-	seat.model.Learn(seat.head, &model.Example{
-		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
-		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
-	})
+	if tap := e.opts.Tap; tap != nil {
+		tap.Learn(s)
+	} else {
+		e.lineup.learn(&s)
+	}
 	e.at(StepLearn, true)
 }
 
@@ -164,9 +175,8 @@ func (e *Engine) Settle(s feedback.Settled) {
 	if e.opts.FeaturesOnly {
 		return
 	}
-	seat := &e.lineup.seats[s.Head]
-	seat.model.Head(seat.head).Validation().Observe(validation.Observation{
-		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed),
-	})
+	if e.opts.Tap == nil {
+		e.lineup.settle(&s)
+	}
 	e.settled(s)
 }

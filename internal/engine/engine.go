@@ -73,6 +73,12 @@ type Options struct {
 	// Observer is told what is captured and what becomes of it; nil: nobody is.
 	Observer Observer
 
+	// Tap takes what the models would be given, which then learn nothing and predict 0; nil: nobody does. It excludes an Observer.
+	Tap Tap
+	// Hold keeps what events do to features back until event time comes to the next multiple of it, as a pipeline does that makes
+	// features anew every so often. It is for comparisons: what is held is in no checkpoint. 0: features move with each event.
+	Hold time.Duration
+
 	// Fault is called before and after every step, by whichever goroutine takes it. It is for tests; nil: nobody looks on.
 	Fault func(s Step, after bool)
 }
@@ -114,6 +120,8 @@ type Engine struct {
 	query    *features.Query
 	captured feedback.Captured
 	list     servedScratch
+
+	holding holding
 }
 
 // Open loads the last whole checkpoint into the parts. It returns ErrDefinitions, wrapped, when they do not fit it.
@@ -134,6 +142,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
+	if opts.Tap != nil && opts.Observer != nil {
+		return nil, errors.New("engine: a tap and an observer, of which one only can follow the join")
+	}
 	models, err := newLineup(parts.Models, &opts)
 	if err != nil {
 		return nil, err
@@ -146,6 +157,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	if opts.Observer != nil {
 		opts.Feedback.Watch = opts.Observer
 		e.query.Trace(true) // it may ask which feature has made a slot
+	}
+	if opts.Tap != nil {
+		opts.Feedback.Watch = opts.Tap
 	}
 	e.definitions.Store(&declaration{opts.Definitions, opts.Declared})
 	joiner, err := feedback.New(opts.Feedback, e)

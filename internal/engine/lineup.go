@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"recsvc/internal/event"
 	"recsvc/internal/feedback"
 	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 // lineup is the models side by side. The join knows a flat list of heads: those of the first model, then those of the second, and so on.
@@ -14,7 +16,8 @@ type lineup struct {
 	models []*model.Model
 	first  []int // by model: the flat index of its first head
 	seats  []seat
-	score  []int // by model: which of its heads lists are ranked by
+	score  []int        // by model: which of its heads lists are ranked by
+	wait   []event.Time // by flat head: how long an outcome may take
 
 	champion atomic.Int32 // the model that serves
 }
@@ -42,6 +45,9 @@ func newLineup(models []*model.Model, opts *Options) (*lineup, error) {
 		if s := l.score[i]; s < 0 || s >= len(m.Heads()) {
 			return nil, fmt.Errorf("engine: model %s is ranked by head %d of %d", m.Name(), s, len(m.Heads()))
 		}
+	}
+	for _, h := range opts.Feedback.Heads {
+		l.wait = append(l.wait, event.Time(h.Window))
 	}
 	l.champion.Store(int32(opts.Champion))
 	return l, l.fits(opts.Feedback.Heads)
@@ -84,6 +90,27 @@ func (l *lineup) predict(dst []float32, shared, own model.Vector) {
 		from := l.first[i]
 		m.Predict(dst[from:from+len(m.Heads())], shared, own)
 	}
+}
+
+// learn takes a step of a flat head.
+func (l *lineup) learn(s *feedback.Step) {
+	seat := &l.seats[s.Head]
+	seat.model.Learn(seat.head, &model.Example{
+		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
+		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
+	})
+}
+
+// settle pairs a prediction made at capture with the outcome.
+func (l *lineup) settle(s *feedback.Settled) {
+	final := s.Exposed + event.Time(s.Delay)
+	if !s.Positive {
+		final = s.Exposed + l.wait[s.Head]
+	}
+	seat := &l.seats[s.Head]
+	seat.model.Head(seat.head).Validation().Observe(validation.Observation{
+		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed), Final: int64(final), Weight: s.Weight, User: s.User,
+	})
 }
 
 // Champion is the model that serves, and its place among the models. It may be asked by anyone.
