@@ -20,6 +20,9 @@ STREAM=long go test -count=1 ./internal/tools/stream
 echo "the synthetic stream, whole, against the sums of another implementation"
 SYNTHETIC=long go test -count=1 ./internal/synthetic
 
+echo "the curve of examination and the hidden relevance, from the clicks of the synthetic stream"
+SYNTHETIC=long go test -count=1 -v -run HiddenRelevance ./internal/examination
+
 echo "windowed features of the shipped configurations against a recount of all raw events"
 TWIN_DATA=$(cd "$data" && pwd) go test -count=1 -v -timeout 30m -run RecountOfRealData ./internal/features
 

@@ -51,6 +51,7 @@ var rooms = map[string][]string{
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
 		"internal/dirty", "internal/validation", "internal/snapshot",
 	},
+	"internal/examination": {"internal/dirty"},
 	"internal/autofeature": {"internal/event", "internal/lexical"},
 	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},
 	"internal/ope":         {"internal/event", "internal/features", "internal/feedback"},
@@ -66,7 +67,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
-	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/ope",
+	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/ope", "internal/examination",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
