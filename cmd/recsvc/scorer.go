@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"sync"
 
 	"recsvc/internal/engine"
 	"recsvc/internal/event"
@@ -18,7 +19,7 @@ type scorers struct {
 func newScorers(a *app) *scorers {
 	s := &scorers{engine: a.engine}
 	for i, head := range scoreHeads(a.config) {
-		s.all = append(s.all, &scorer{a.models[i], a.models[i].Head(head), a.engine})
+		s.all = append(s.all, newScorer(a.models[i], head, a.engine))
 	}
 	return s
 }
@@ -42,6 +43,14 @@ type scorer struct {
 	model  *model.Model
 	head   *model.Head
 	engine *engine.Engine
+
+	scratch sync.Pool // of *[]float64, for Score: the sums of the shared part and of a candidate
+}
+
+func newScorer(m *model.Model, head int, e *engine.Engine) *scorer {
+	s := &scorer{model: m, head: m.Head(head), engine: e}
+	s.scratch.New = func() any { sums := make([]float64, 2*s.head.Sums()); return &sums }
+	return s
 }
 
 // Version names the model by the place in the log that it has learned from.
@@ -59,16 +68,23 @@ func modelAt(m *model.Model, c event.Cursor) string {
 
 // Score implements rank.Scorer. It adds in the order of the engine's own predictions, to the bit.
 func (s *scorer) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
-	base := s.head.Partial(0, model.Vector(shared))
+	scratch := s.scratch.Get().(*[]float64)
+	defer s.scratch.Put(scratch)
+	n := s.head.Sums()
+	base, sums := (*scratch)[:n:n], (*scratch)[n:]
+	clear(base)
+	s.head.Partial(base, model.Vector(shared))
 	for i, own := range rows {
-		dst[i] = float32(model.Sigmoid(s.head.Clamp(s.head.Partial(base, model.Vector(own)))))
+		copy(sums, base)
+		s.head.Partial(sums, model.Vector(own))
+		dst[i] = float32(model.Sigmoid(s.head.Clamp(sums)))
 	}
 }
 
 // Explain implements rank.Explainer.
 func (s *scorer) Explain(shared, own rank.Vector) (score float32, heads []rank.Head) {
 	for _, h := range s.model.Heads() {
-		logit := h.Clamp(h.Partial(h.Partial(0, model.Vector(shared)), model.Vector(own)))
+		logit := h.Logit(model.Vector(shared), model.Vector(own))
 		out := rank.Head{Name: h.Name(), P: model.Sigmoid(logit)}
 		for _, c := range h.Explain(nil, model.Vector(shared), model.Vector(own)) {
 			out.Weights = append(out.Weights, c.Weight)

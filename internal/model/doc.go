@@ -1,9 +1,8 @@
 // Package model learns to predict outcomes from hashed sparse features, one example at a time.
 //
-// A [Model] is a set of heads, one per outcome, that read the same feature vector. Each [Head] is a logistic
-// regression trained by FTRL-Proximal (McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD'13)
-// with its own rates, its own weights and its own way of dealing with positions that were perhaps not examined.
-// A [validation.Head] keeps its progressive metrics.
+// A [Model] is a set of heads, one per outcome, that read the same feature vector. Each [Head] has a learner (logistic regression or
+// a factorization machine, by FTRL-Proximal, or plain gradient descent: see learner.go) with its own rates, its own weights and its own
+// way of dealing with positions that were perhaps not examined. A [validation.Head] keeps its progressive metrics.
 //
 // One goroutine, the writer, learns, restores and takes part in checkpoints. Any number of others may predict and
 // explain beside it: they load only the published weights, which are single atomic words. No weight is ever torn,

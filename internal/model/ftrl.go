@@ -1,59 +1,15 @@
 package model
 
-import (
-	"errors"
-	"fmt"
-	"math"
-)
+import "math"
 
-// Hyper are the parameters of FTRL-Proximal in the paper's symbols. All must be finite.
-type Hyper struct {
-	Alpha float64 // learning rate, above 0; 0 takes 0.03
-	Beta  float64 // smooths the rate of coordinates seen rarely, above 0; 0 takes 1
-	L1    float64 // λ1: coordinates with |z| ≤ L1 weigh nothing
-	L2    float64 // λ2
-	Clip  float64 // bound of the absolute gradient of an example, weight included, before it is squared; 0: none
-}
-
-func (h Hyper) withDefaults() Hyper {
-	if h.Alpha == 0 {
-		h.Alpha = 0.03
-	}
-	if h.Beta == 0 {
-		h.Beta = 1
-	}
-	return h
-}
-
-func (h Hyper) check() error {
-	for _, f := range []struct {
-		name     string
-		value    float64
-		positive bool
-	}{{"alpha", h.Alpha, true}, {"beta", h.Beta, true}, {"l1", h.L1, false}, {"l2", h.L2, false}, {"clip", h.Clip, false}} {
-		switch {
-		case math.IsNaN(f.value) || math.Abs(f.value) > math.MaxFloat32:
-			return fmt.Errorf("%s %v is not finite", f.name, f.value)
-		case f.positive && f.value < math.SmallestNonzeroFloat32:
-			return fmt.Errorf("%s %v must be above 0", f.name, f.value)
-		case f.value < 0:
-			return fmt.Errorf("%s %v must not be negative", f.name, f.value)
-		}
-	}
-	if 1/float32(h.Alpha) == 0 || math.IsInf(float64(1/float32(h.Alpha)), 0) {
-		return errors.New("alpha is too extreme for 32-bit floats")
-	}
-	return nil
-}
-
-// float is what the arithmetic below runs in: float32 in the tables, float64 against the golden vectors.
+// float is what the arithmetic of the learners runs in: float32 in the tables, float64 against the golden vectors.
 type float interface{ float32 | float64 }
 
-// rates are a Hyper made ready for one precision.
+// rates are the parameters of FTRL-Proximal for one kind of coordinate, made ready for one precision.
 type rates[F float] struct{ beta, invAlpha, l1, l2 F }
 
-func ratesOf[F float](h Hyper) rates[F] {
-	return rates[F]{beta: F(h.Beta), invAlpha: F(1 / h.Alpha), l1: F(h.L1), l2: F(h.L2)}
+func ratesOf[F float](r Rates) rates[F] {
+	return rates[F]{beta: F(r.Beta), invAlpha: F(1 / r.Alpha), l1: F(r.L1), l2: F(r.L2)}
 }
 
 // coordinate is what FTRL keeps of a weight.
@@ -77,4 +33,77 @@ func (c *coordinate[F]) absorb(g, w F, r *rates[F]) (root F) {
 // good as random.
 func weight[F float](z, root F, r *rates[F]) F {
 	return (max(-r.l1, min(z, r.l1)) - z) / (F((r.beta+root)*r.invAlpha) + r.l2)
+}
+
+// rebase gives c the z at which weight returns w, whatever n and the rates have become. A coordinate that weighs nothing keeps
+// its z, as far as it goes on to weigh nothing.
+func (c *coordinate[F]) rebase(w F, r *rates[F]) {
+	if w == 0 {
+		c.z = max(-r.l1, min(c.z, r.l1))
+		return
+	}
+	sign := F(math.Copysign(1, float64(w)))
+	c.z = -F(w*(F((r.beta+F(math.Sqrt(float64(c.n))))*r.invAlpha)+r.l2)) - F(sign*r.l1)
+}
+
+// ftrl is logistic regression by FTRL-Proximal (McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD'13):
+// per coordinate a published w, and z and n.
+type ftrl struct {
+	linear
+	rates rates[float32]
+}
+
+func newFTRL(h Hyper, s seat) learner {
+	l := &ftrl{linear: linear{s}}
+	l.tune(h)
+	return l
+}
+
+func (l *ftrl) tune(h Hyper) { l.rates = ratesOf[float32](h.linear()) }
+
+// read notes weights. Accumulators are loaded although nothing is done with them here: the misses of a whole example
+// overlap, whereas behind the divisions of step they would queue.
+func (l *ftrl) read(n *notes, k int, sums []float64, v Vector) {
+	published, acc, mask, width, depth := l.w, l.acc, l.mask, l.width, l.depth
+	w0, c0 := l.firstWord, l.firstCoordinate
+	s := sums[0]
+	valued, values, ones := v.split()
+	rows, ws, xs, touched := n.rows[k:], n.ws[k:], n.xs[k:], n.touched[k:]
+	for i, slot := range valued {
+		row := slot & mask
+		w, x := math.Float32frombits(published[uint(row)*width+w0].Load()), values[i]
+		rows[i], ws[i], xs[i], touched[i] = row, w, x, acc[uint(row)*depth+c0].n
+		s += float64(w) * float64(x)
+	}
+	m := len(valued)
+	rows, ws, xs, touched = rows[m:], ws[m:], xs[m:], touched[m:]
+	for i, slot := range ones {
+		row := slot & mask
+		w := math.Float32frombits(published[uint(row)*width+w0].Load())
+		rows[i], ws[i], xs[i], touched[i] = row, w, 1, acc[uint(row)*depth+c0].n
+		s += float64(w)
+	}
+	sums[0] = s
+}
+
+func (l *ftrl) step(n *notes, _ []float64, g float32) {
+	published, acc, width, depth, r := l.w, l.acc, l.width, l.depth, &l.rates
+	w0, c0 := l.firstWord, l.firstCoordinate
+	ws, xs := n.ws[:len(n.rows)], n.xs[:len(n.rows)]
+	for i, row := range n.rows {
+		gi := float32(g * xs[i])
+		if gi == 0 {
+			continue // leaves the coordinate as it is, and a blank page blank
+		}
+		n.touch(row)
+		c := &acc[uint(row)*depth+c0]
+		root := c.absorb(gi, ws[i], r)
+		published[uint(row)*width+w0].Store(math.Float32bits(weight(c.z, root, r)))
+	}
+}
+
+func (l *ftrl) rebase(row uint32, n func(float32) float32) {
+	c := &l.acc[uint(row)*l.depth+l.firstCoordinate]
+	c.n = n(c.n)
+	c.rebase(math.Float32frombits(l.word(row, 0).Load()), &l.rates)
 }

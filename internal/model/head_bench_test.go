@@ -119,14 +119,13 @@ func BenchmarkPage(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			buf = m.table.appendPage(buf[:0], uint32(i%m.table.pages()), 0)
+			buf = m.Head(0).appendPage(buf[:0], uint32(i%m.table.pages()))
 		}
 		b.ReportMetric(float64(len(buf)), "B/page")
 	})
 	b.Run("decode", func(b *testing.B) {
-		var image pageImage
 		for b.Loop() {
-			if err := decodePage(&image, buf, m.table.bits); err != nil {
+			if _, err := m.Head(0).decodePage(buf); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/validation"
@@ -12,7 +13,7 @@ import (
 // Options describe a model.
 type Options struct {
 	Name  string // part of the keys under which the model is stored; 1 to 100 bytes without '/'
-	Bits  int    // the table has 2^Bits slots, 10 to 28; 22. Memory: 12 bytes per slot and head
+	Bits  int    // the table has 2^Bits slots, 10 to 28; 22. Memory per slot: 12 bytes for a head of "ftrl", 4 for one of "sgd", 12(1+Factors) for one of "fm"
 	Heads []HeadOptions
 }
 
@@ -25,9 +26,12 @@ type Model struct {
 	set   *dirty.Set // entry head·pages + page
 	heads []*Head
 	keys  [][]byte // by head: the key of its pages, up to the number
+
+	sums    int       // of partial sums of all heads
+	scratch sync.Pool // of *[]float64, for Predict
 }
 
-// New returns a model that has learned nothing: every prediction is ½.
+// New returns a model that has learned nothing: every prediction of a linear head is ½.
 func New(opts Options) (*Model, error) {
 	if opts.Bits == 0 {
 		opts.Bits = 22
@@ -43,22 +47,37 @@ func New(opts Options) (*Model, error) {
 	case opts.Bits+bits.Len(uint(len(opts.Heads)-1)) > 31:
 		return nil, fmt.Errorf("model %s: %d heads over 2^%d slots are too many", opts.Name, len(opts.Heads), opts.Bits)
 	}
-	m := &Model{name: opts.Name, table: newTable(opts.Bits, len(opts.Heads))}
+	m := &Model{name: opts.Name, table: newTable(opts.Bits)}
 	m.set = dirty.NewSet((*weightPages)(m))
-	for i, o := range opts.Heads {
-		if err := m.addHead(uint(i), o); err != nil {
+	for _, o := range opts.Heads {
+		if err := m.addHead(o); err != nil {
 			return nil, fmt.Errorf("model %s: head %q: %w", opts.Name, o.Name, err)
 		}
 	}
+	if words := max(m.table.width, 2*m.table.depth); opts.Bits+bits.Len(words-1) > 34 {
+		return nil, fmt.Errorf("model %s: %d floats over 2^%d slots are too many", opts.Name, words, opts.Bits)
+	}
+	m.table.alloc()
+	for i, h := range m.heads {
+		h.notes.set = pages{m.set, uint32(i * m.table.pages())}
+		h.clock.id = m.clockID(i)
+		m.sums += h.Sums()
+		h.twin = i+1 < len(m.heads) && h.line != nil && m.heads[i+1].line != nil && (i == 0 || !m.heads[i-1].twin)
+	}
+	m.scratch.New = func() any { s := make([]float64, m.sums); return &s }
 	return m, nil
 }
 
-func (m *Model) addHead(index uint, o HeadOptions) error {
+func (m *Model) addHead(o HeadOptions) error {
 	if err := checkName(o.Name); err != nil {
 		return err
 	}
 	if _, ok := m.Find(o.Name); ok {
 		return errors.New("name is taken")
+	}
+	kind, err := learnerIndex(o.Learner)
+	if err != nil {
+		return err
 	}
 	o.Hyper = o.Hyper.withDefaults()
 	if err := o.Hyper.check(); err != nil {
@@ -74,7 +93,7 @@ func (m *Model) addHead(index uint, o HeadOptions) error {
 		return err
 	}
 	label := m.name + "/" + o.Name
-	m.heads = append(m.heads, newHead(o, index, m.table, m.set, validation.New(label, o.Validation)))
+	m.heads = append(m.heads, newHead(o, kind, m.table, validation.New(label, o.Validation)))
 	m.keys = append(m.keys, appendKey(nil, weightPrefix, label))
 	return nil
 }
@@ -98,30 +117,39 @@ func (m *Model) Find(name string) (int, bool) {
 	return 0, false
 }
 
-// Partials adds v's contributions to the sums of all heads: dst[i] becomes Heads()[i].Partial(dst[i], v). It looks up
-// each slot once for two heads.
-func (m *Model) Partials(dst []float64, v Vector) {
-	i := 0
-	for ; i+1 < len(m.heads); i += 2 {
-		dst[i], dst[i+1] = m.table.dotPair(dst[i], dst[i+1], uint(i), v)
-	}
-	if i < len(m.heads) {
-		dst[i] = m.heads[i].Partial(dst[i], v)
+// Sums returns how many numbers the partial sums of all heads have together.
+func (m *Model) Sums() int { return m.sums }
+
+// Partials adds v's contributions to the partial sums of all heads, which stand one behind the other: those of Heads()[0].Sums(),
+// then those of the next. It looks up each slot once for two linear heads that are neighbours.
+func (m *Model) Partials(sums []float64, v Vector) {
+	for i := 0; i < len(m.heads); i++ {
+		h := m.heads[i]
+		if h.twin {
+			sums[0], sums[1] = m.table.dotPair(sums[0], sums[1], h.seat.firstWord, v)
+			sums = sums[2:]
+			i++
+			continue
+		}
+		n := h.shape.sums
+		h.Partial(sums[:n:n], v)
+		sums = sums[n:]
 	}
 }
 
 // Predict sets dst[i] to the i-th head's probability for the vector of both parts; len(dst) is the number of heads.
 func (m *Model) Predict(dst []float32, shared, own Vector) {
-	var few [8]float64
-	sums := few[:]
-	if len(m.heads) > len(few) {
-		sums = make([]float64, len(m.heads))
-	}
+	scratch := m.scratch.Get().(*[]float64)
+	sums := *scratch
+	clear(sums)
 	m.Partials(sums, shared)
 	m.Partials(sums, own)
 	for i, h := range m.heads {
-		dst[i] = float32(Sigmoid(h.Clamp(sums[i])))
+		n := h.shape.sums
+		dst[i] = float32(Sigmoid(h.Clamp(sums[:n:n])))
+		sums = sums[n:]
 	}
+	m.scratch.Put(scratch)
 }
 
 // Learn is Head(head).Learn(ex).

@@ -11,10 +11,10 @@ import (
 	"recsvc/internal/validation"
 )
 
-// loaded returns a model of smallOptions, loaded from entries.
-func loaded(t *testing.T, entries map[string]string) *Model {
+// loaded returns a model loaded from entries.
+func loaded(t *testing.T, opts Options, entries map[string]string) *Model {
 	t.Helper()
-	m := mustNew(t, smallOptions())
+	m := mustNew(t, opts)
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		value := entries[key]
 		ok, err := m.Load([]byte(key), []byte(value), dirty.SumOf([]byte(key), []byte(value)))
@@ -38,55 +38,59 @@ func observeAll(m *Model, examples []Example) {
 }
 
 func TestSaveAndLoadChangeNothing(t *testing.T) {
-	examples := randomExamples(20, 2500)
-	whole, first := mustNew(t, smallOptions()), mustNew(t, smallOptions())
-	observeAll(whole, examples[:1250])
-	observeAll(first, examples[:1250])
-	second := loaded(t, contents(first))
-	if !slices.Equal(cells(first), cells(second)) {
-		t.Fatal("weights changed by saving and loading")
-	}
-	for i, s := range second.Sets() {
-		if s.Digest() != first.Sets()[i].Digest() || s.Count() != first.Sets()[i].Count() {
-			t.Errorf("set %d: digest or count changed by saving and loading", i)
+	everyLearner(t, func(t *testing.T, opts Options) {
+		examples := randomExamples(20, 2500)
+		whole, first := mustNew(t, opts), mustNew(t, opts)
+		observeAll(whole, examples[:1250])
+		observeAll(first, examples[:1250])
+		second := loaded(t, opts, contents(first))
+		if !slices.Equal(cells(first), cells(second)) {
+			t.Fatal("weights changed by saving and loading")
 		}
-	}
-	observeAll(whole, examples[1250:])
-	observeAll(second, examples[1250:])
-	if !slices.Equal(cells(whole), cells(second)) {
-		t.Error("learning on from the saved weights gave others")
-	}
-	want, got := contents(whole), contents(second)
-	for key, value := range got {
-		if want[key] != value {
-			t.Errorf("entry %q differs from that of a model never saved", key)
+		for i, s := range second.Sets() {
+			if s.Digest() != first.Sets()[i].Digest() || s.Count() != first.Sets()[i].Count() {
+				t.Errorf("set %d: digest or count changed by saving and loading", i)
+			}
 		}
-	}
-	for i, s := range second.Sets() {
-		if s.Digest() != whole.Sets()[i].Digest() {
-			t.Errorf("set %d: digest differs from that of a model never saved", i)
+		observeAll(whole, examples[1250:])
+		observeAll(second, examples[1250:])
+		if !slices.Equal(cells(whole), cells(second)) {
+			t.Error("learning on from the saved weights gave others")
 		}
-	}
+		want, got := contents(whole), contents(second)
+		for key, value := range got {
+			if want[key] != value {
+				t.Errorf("entry %q differs from that of a model never saved", key)
+			}
+		}
+		for i, s := range second.Sets() {
+			if s.Digest() != whole.Sets()[i].Digest() {
+				t.Errorf("set %d: digest differs from that of a model never saved", i)
+			}
+		}
+	})
 }
 
 func TestACutHoldsTheModelAsItStoodWhileLearningGoesOn(t *testing.T) {
-	m := mustNew(t, smallOptions())
-	examples := randomExamples(21, 900)
-	observeAll(m, examples[:300])
-	contents(m)
-	observeAll(m, examples[300:600])
-	want := cells(m)
-	stored := contentsWhile(m, func() { observeAll(m, examples[600:]) })
-	if slices.Equal(want, cells(m)) {
-		t.Fatal("nothing was learned during the cut")
-	}
-	twin := mustNew(t, smallOptions())
-	observeAll(twin, examples[:300])
-	all := contents(twin)
-	maps.Copy(all, stored)
-	if !slices.Equal(want, cells(loaded(t, all))) {
-		t.Error("the cut does not hold the weights of its moment")
-	}
+	everyLearner(t, func(t *testing.T, opts Options) {
+		m := mustNew(t, opts)
+		examples := randomExamples(21, 900)
+		observeAll(m, examples[:300])
+		contents(m)
+		observeAll(m, examples[300:600])
+		want := cells(m)
+		stored := contentsWhile(m, func() { observeAll(m, examples[600:]) })
+		if slices.Equal(want, cells(m)) {
+			t.Fatal("nothing was learned during the cut")
+		}
+		twin := mustNew(t, opts)
+		observeAll(twin, examples[:300])
+		all := contents(twin)
+		maps.Copy(all, stored)
+		if !slices.Equal(want, cells(loaded(t, opts, all))) {
+			t.Error("the cut does not hold the weights of its moment")
+		}
+	})
 }
 
 // contentsWhile cuts, then lets meanwhile happen, then flushes.
@@ -128,38 +132,40 @@ func snapshot(t *testing.T, m *Model) (keys, values [][]byte) {
 }
 
 func TestRestoringASnapshotBringsItsWeightsBackAndMarksThemDirty(t *testing.T) {
-	m := mustNew(t, smallOptions())
-	examples := randomExamples(22, 600)
-	learnAll(m, examples[:40])
-	want := cells(m)
-	keys, values := snapshot(t, m)
-	contents(m)
+	everyLearner(t, func(t *testing.T, opts Options) {
+		m := mustNew(t, opts)
+		examples := randomExamples(22, 600)
+		learnAll(m, examples[:40])
+		want := cells(m)
+		keys, values := snapshot(t, m)
+		contents(m)
 
-	observeAll(m, examples[40:])
-	metrics := m.Head(0).Validation().Total()
-	contents(m)
-	r := m.Restore()
-	for i := range keys {
-		if ok, err := r.LoadPage(keys[i], values[i]); !ok || err != nil {
-			t.Fatal(ok, err)
+		observeAll(m, examples[40:])
+		metrics := m.Head(0).Validation().Total()
+		contents(m)
+		r := m.Restore()
+		for i := range keys {
+			if ok, err := r.LoadPage(keys[i], values[i]); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
 		}
-	}
-	r.Finish()
-	if !slices.Equal(want, cells(m)) {
-		t.Error("weights are not those of the snapshot")
-	}
-	if m.Head(0).Validation().Total() != metrics {
-		t.Error("metrics have changed")
-	}
-	stored := contents(m)
-	for i, key := range keys {
-		if stored[string(key)] != string(values[i]) {
-			t.Errorf("page %q is not in the next checkpoint", key)
+		r.Finish()
+		if !slices.Equal(want, cells(m)) {
+			t.Error("weights are not those of the snapshot")
 		}
-	}
-	if n := m.Sets()[0].Count(); n != int64(len(keys)) {
-		t.Errorf("%d pages live, want %d", n, len(keys))
-	}
+		if m.Head(0).Validation().Total() != metrics {
+			t.Error("metrics have changed")
+		}
+		stored := contents(m)
+		for i, key := range keys {
+			if stored[string(key)] != string(values[i]) {
+				t.Errorf("page %q is not in the next checkpoint", key)
+			}
+		}
+		if n := m.Sets()[0].Count(); n != int64(len(keys)) {
+			t.Errorf("%d pages live, want %d", n, len(keys))
+		}
+	})
 }
 
 func TestResetForgetsEverythingInTheStoreToo(t *testing.T) {
@@ -227,7 +233,8 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		{"table of another size", key, with(1, 22), ErrBits},
 		{"half a cell", key, value[:len(value)-5], ErrShort},
 		{"too long", key, append(slices.Clone(value), 0), ErrCorrupt},
-		{"no cells", key, append([]byte{1, 12}, make([]byte, bitmapSize)...), ErrCorrupt},
+		{"another learner's", key, with(2, 9), ErrShape},
+		{"no cells", key, append([]byte{2, 12, 1, 1}, make([]byte, bitmapSize)...), ErrCorrupt},
 		{"NaN", key, with(len(value)-1, 0xff), ErrCorrupt},
 		{"page beyond the table", append(slices.Clone(key[:len(key)-4]), 0, 0, 0, 4), value, ErrBits},
 		{"odd key", key[:len(key)-1], value, ErrCorrupt},

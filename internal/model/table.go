@@ -3,6 +3,8 @@ package model
 import (
 	"math"
 	"sync/atomic"
+
+	"recsvc/internal/dirty"
 )
 
 // The slots of a table are kept, tracked and stored in pages.
@@ -11,81 +13,102 @@ const (
 	pageSlots = 1 << pageBits
 )
 
-// table holds the weights of all heads of a model. A row has one place per head, next to each other: heads look up
+// table holds what all heads of a model have learned. In a row each head has a seat of some words, next to each other: heads look up
 // the same slots, and what the first has fetched the next finds in the cache (docs/adr/0004-weight-tables.md).
 //
 // acc belongs to the writer. w is published: the writer stores, anyone loads.
 type table struct {
 	bits  int
-	heads uint
 	mask  uint32
-	w     []atomic.Uint32       // float32 bits, [slot][head]
-	acc   []coordinate[float32] // [slot][head]
+	width uint                  // words of a row
+	depth uint                  // coordinates of a row
+	w     []atomic.Uint32       // float32 bits, [slot][word]
+	acc   []coordinate[float32] // [slot][coordinate]
 }
 
-func newTable(bits, heads int) *table {
-	t := &table{
-		bits: bits, heads: uint(heads), mask: 1<<bits - 1,
-		w:   make([]atomic.Uint32, heads<<bits),
-		acc: make([]coordinate[float32], heads<<bits),
-	}
+func newTable(bits int) *table { return &table{bits: bits, mask: 1<<bits - 1} }
+
+// seat takes places of every row, before alloc.
+func (t *table) seat(s shape) seat {
+	out := seat{table: t, firstWord: t.width, firstCoordinate: t.depth, words: uint(s.words), coordinates: uint(s.coordinates)}
+	t.width += out.words
+	t.depth += out.coordinates
+	return out
+}
+
+func (t *table) alloc() {
+	t.w = make([]atomic.Uint32, t.width<<t.bits)
+	t.acc = make([]coordinate[float32], t.depth<<t.bits)
 	adviseHuge(t.w)
 	adviseHuge(t.acc)
-	return t
 }
 
 func (t *table) pages() int { return 1 << (t.bits - pageBits) }
 
-// dot returns s plus the products of v with the weights of a head, summed in order. A product of two float32 is
-// exact in float64, so it makes no difference whether a compiler fuses it with the sum.
-func (t *table) dot(s float64, head uint, v Vector) float64 {
-	w, mask, heads := t.w, t.mask, t.heads
-	valued, values, ones := v.split()
-	for i, slot := range valued {
-		s += float64(math.Float32frombits(w[uint(slot&mask)*heads+head].Load())) * float64(values[i])
+// seat is the place of one head in the rows of a table.
+type seat struct {
+	*table
+	firstWord, words             uint
+	firstCoordinate, coordinates uint
+}
+
+// word is the i-th published word of a row.
+func (s *seat) word(row uint32, i uint) *atomic.Uint32 { return &s.w[uint(row)*s.width+s.firstWord+i] }
+
+// published returns the words of a row.
+func (s *seat) published(row uint32) []atomic.Uint32 {
+	at := uint(row)*s.width + s.firstWord
+	return s.w[at : at+s.words : at+s.words]
+}
+
+// own returns the coordinates of a row.
+func (s *seat) own(row uint32) []coordinate[float32] {
+	at := uint(row)*s.depth + s.firstCoordinate
+	return s.acc[at : at+s.coordinates : at+s.coordinates]
+}
+
+// cellWords is how many words everything about one slot has.
+func (s *seat) cellWords() int { return int(s.words + 2*s.coordinates) }
+
+// cell appends everything about one slot to dst: the published words, then z and n of each coordinate.
+func (s *seat) cell(dst []float32, row uint32) []float32 {
+	w := s.published(row)
+	for i := range w {
+		dst = append(dst, math.Float32frombits(w[i].Load()))
 	}
-	for _, slot := range ones {
-		s += float64(math.Float32frombits(w[uint(slot&mask)*heads+head].Load()))
+	for _, c := range s.own(row) {
+		dst = append(dst, c.z, c.n)
 	}
-	return s
+	return dst
 }
 
-// dotPair is dot for two heads that are neighbours, to the bit, for little more than the price of one.
-func (t *table) dotPair(s0, s1 float64, head uint, v Vector) (float64, float64) {
-	w, mask, heads := t.w, t.mask, t.heads
-	valued, values, ones := v.split()
-	for i, slot := range valued {
-		at, x := uint(slot&mask)*heads+head, float64(values[i])
-		s0 += float64(math.Float32frombits(w[at].Load())) * x
-		s1 += float64(math.Float32frombits(w[at+1].Load())) * x
+func (s *seat) setCell(row uint32, cell []float32) {
+	own := s.own(row)
+	for i := range own {
+		at := int(s.words) + 2*i
+		own[i] = coordinate[float32]{z: cell[at], n: cell[at+1]}
 	}
-	for _, slot := range ones {
-		at := uint(slot&mask)*heads + head
-		s0 += float64(math.Float32frombits(w[at].Load()))
-		s1 += float64(math.Float32frombits(w[at+1].Load()))
+	w := s.published(row)
+	for i := len(w) - 1; i >= 0; i-- {
+		w[i].Store(math.Float32bits(cell[i]))
 	}
-	return s0, s1
 }
 
-func (t *table) weight(slot uint32, head uint) float32 {
-	return math.Float32frombits(t.w[uint(slot&t.mask)*t.heads+head].Load())
+// blank says whether a row is as a new table has it.
+func (s *seat) blank(row uint32) bool {
+	var or uint32
+	w := s.published(row)
+	for i := range w {
+		or |= w[i].Load()
+	}
+	for _, c := range s.own(row) {
+		or |= math.Float32bits(c.z) | math.Float32bits(c.n)
+	}
+	return or == 0
 }
 
-// cell is everything about one weight, as it is stored.
-type cell struct{ w, z, n float32 }
-
-// blank is true only for the bits that a new table has.
-func (c cell) blank() bool {
-	return math.Float32bits(c.w)|math.Float32bits(c.z)|math.Float32bits(c.n) == 0
-}
-
-func (t *table) cell(slot int, head uint) cell {
-	i := uint(slot)*t.heads + head
-	return cell{w: math.Float32frombits(t.w[i].Load()), z: t.acc[i].z, n: t.acc[i].n}
-}
-
-func (t *table) setCell(slot int, head uint, c cell) {
-	i := uint(slot)*t.heads + head
-	t.acc[i] = coordinate[float32]{z: c.z, n: c.n}
-	t.w[i].Store(math.Float32bits(c.w))
+// pages is a dirty set with the number of a head's first page.
+type pages struct {
+	*dirty.Set
+	first uint32
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Keys are: prefix u8 | length u8 | "model/head" | what the prefix asks for. Of weights that is the page number as
-// big-endian u32. Keys of metrics are those of package validation.
+// big-endian u32, or 'c' for the head's clock. Keys of metrics are those of package validation.
 const weightPrefix = 'w'
 
 const maxName = 100
@@ -30,27 +30,40 @@ func appendKey(dst []byte, prefix byte, label string) []byte {
 // weightPages is the model as the table of its dirty set.
 type weightPages Model
 
+// split takes an id apart; a head beyond the last means a clock, of the head whose number is then in page.
 func (m *weightPages) split(id uint32) (head uint, page uint32) {
+	if clocks := (*Model)(m).clockID(0); id >= clocks {
+		return uint(len(m.heads)), id - clocks
+	}
 	shift := m.table.bits - pageBits
 	return uint(id >> shift), id & (1<<shift - 1)
 }
 
 func (m *weightPages) AppendKey(dst []byte, id uint32) []byte {
 	head, page := m.split(id)
+	if head >= uint(len(m.heads)) {
+		return append(append(dst, m.keys[page]...), clockKey)
+	}
 	return binary.BigEndian.AppendUint32(append(dst, m.keys[head]...), page)
 }
 
 func (m *weightPages) AppendValue(dst []byte, id uint32) []byte {
 	head, page := m.split(id)
-	return m.table.appendPage(dst, page, head)
+	if head >= uint(len(m.heads)) {
+		return m.heads[page].clock.append(dst)
+	}
+	return m.heads[head].appendPage(dst, page)
 }
 
-// pageID finds the dirty set's id of a key, and false when the key is not of this model's weights.
-func (m *Model) pageID(key []byte) (id uint32, ok bool, err error) {
+// entry finds the dirty set's id of a key, and false when the key is not of this model's weights.
+func (m *Model) entry(key []byte) (id uint32, ok bool, err error) {
 	for head, prefix := range m.keys {
 		rest, ok := strings.CutPrefix(string(key), string(prefix))
 		if !ok {
 			continue
+		}
+		if rest == string(clockKey) {
+			return m.clockID(head), true, nil
 		}
 		if len(rest) != 4 {
 			return 0, true, fmt.Errorf("page of %s: key %x: %w", m.label(head), key, ErrCorrupt)
@@ -64,26 +77,48 @@ func (m *Model) pageID(key []byte) (id uint32, ok bool, err error) {
 	return 0, false, nil
 }
 
+// clockID is the id of a head's clock: they follow the pages.
+func (m *Model) clockID(head int) uint32 { return uint32(len(m.heads)*m.table.pages() + head) }
+
 func (m *Model) label(head int) string { return m.name + "/" + m.heads[head].name }
 
-// fill decodes a page into the table. Nothing is changed when it fails.
-func (m *Model) fill(id uint32, value []byte, before func()) error {
-	var image pageImage
-	if err := m.decode(&image, id, value); err != nil {
-		return err
-	}
-	before()
+// entries is how many ids there are.
+func (m *Model) entries() uint32 { return m.clockID(len(m.heads)) }
+
+// decode checks an entry and returns what puts it in its place; nothing is changed before that is called.
+func (m *Model) decode(id uint32, value []byte) (put func(), err error) {
 	head, page := (*weightPages)(m).split(id)
-	m.table.setPage(page, head, &image)
-	return nil
+	if head >= uint(len(m.heads)) {
+		c, err := decodeClock(value)
+		if err != nil {
+			return nil, fmt.Errorf("clock of %s: %w", m.label(int(page)), err)
+		}
+		return func() { m.heads[page].clock.set(c) }, nil
+	}
+	image, err := m.heads[head].decodePage(value)
+	if err != nil {
+		return nil, fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+	}
+	return func() { m.heads[head].setPage(page, image) }, nil
 }
 
-func (m *Model) decode(image *pageImage, id uint32, value []byte) error {
-	if err := decodePage(image, value, m.table.bits); err != nil {
-		head, page := (*weightPages)(m).split(id)
-		return fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+// blank says whether an entry is as in a new model.
+func (m *Model) blank(id uint32) bool {
+	head, page := (*weightPages)(m).split(id)
+	if head >= uint(len(m.heads)) {
+		return m.heads[page].clock.blank()
 	}
-	return nil
+	return m.heads[head].blankPage(page)
+}
+
+// clear makes an entry blank.
+func (m *Model) clear(id uint32) {
+	head, page := (*weightPages)(m).split(id)
+	if head >= uint(len(m.heads)) {
+		m.heads[page].clock.set(clock{})
+		return
+	}
+	m.heads[head].setPage(page, &pageImage{})
 }
 
 // Load takes one entry of a checkpoint into a new model; sum is what the dirty set gave for it. It is false when
@@ -94,28 +129,33 @@ func (m *Model) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 			return true, err
 		}
 	}
-	id, ok, err := m.pageID(key)
+	id, ok, err := m.entry(key)
 	if !ok || err != nil {
 		return ok, err
 	}
-	return true, m.fill(id, value, func() { m.set.Loaded(id, sum) })
+	put, err := m.decode(id, value)
+	if err != nil {
+		return true, err
+	}
+	m.set.Loaded(id, sum)
+	put()
+	return true, nil
 }
 
-// Pages calls fn for every page that is not blank, head by head, in order: the weights of a snapshot. Keys and
-// values are those of the checkpoint, and fn must not keep them.
+// Pages calls fn for every page that is not blank, head by head, in order, and then for the clocks of heads that have one: what
+// a snapshot holds. Keys and values are those of the checkpoint, and fn must not keep them.
 func (m *Model) Pages(fn func(key, value []byte) error) error {
 	var buf []byte
 	w := (*weightPages)(m)
-	for id := range uint32(len(m.heads) * m.table.pages()) {
-		head, page := w.split(id)
-		if m.table.blankPage(page, head) {
+	for id := range m.entries() {
+		if m.blank(id) {
 			continue
 		}
 		buf = w.AppendKey(buf[:0], id)
 		n := len(buf)
 		buf = w.AppendValue(buf, id)
 		if err := fn(buf[:n:n], buf[n:]); err != nil {
-			return fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+			return fmt.Errorf("entry %d of %s: %w", id, m.name, err)
 		}
 	}
 	return nil
@@ -130,22 +170,25 @@ type Restore struct {
 
 // Restore begins the replacement. Nothing else may be done with the model until Finish.
 func (m *Model) Restore() *Restore {
-	return &Restore{m: m, loaded: make([]bool, len(m.heads)*m.table.pages())}
+	return &Restore{m: m, loaded: make([]bool, m.entries())}
 }
 
 // LoadPage takes over one page. It is false when the page is not this model's, as of a head that it does not have.
 // Pages come in any order, each once.
 func (r *Restore) LoadPage(key, value []byte) (bool, error) {
-	id, ok, err := r.m.pageID(key)
+	id, ok, err := r.m.entry(key)
 	if !ok || err != nil {
 		return ok, err
 	}
 	if r.loaded[id] {
 		return true, fmt.Errorf("key %q: %w", key, errTwice)
 	}
-	if err := r.m.fill(id, value, func() { r.m.set.Touch(id) }); err != nil {
+	put, err := r.m.decode(id, value)
+	if err != nil {
 		return true, err
 	}
+	r.m.set.Touch(id)
+	put()
 	r.loaded[id] = true
 	return true, nil
 }
@@ -155,26 +198,22 @@ var errTwice = errors.New("page loaded twice")
 // CheckPage says what LoadPage would of a page, without taking it over: false when it is not this model's. It may be
 // called beside the writer.
 func (m *Model) CheckPage(key, value []byte) (bool, error) {
-	id, ok, err := m.pageID(key)
+	id, ok, err := m.entry(key)
 	if !ok || err != nil {
 		return ok, err
 	}
-	var image pageImage
-	return true, m.decode(&image, id, value)
+	_, err = m.decode(id, value)
+	return true, err
 }
 
 // Finish blanks every page that was not loaded.
 func (r *Restore) Finish() {
 	m := r.m
-	var blank pageImage
 	for i, loaded := range r.loaded {
-		id := uint32(i)
-		head, page := (*weightPages)(m).split(id)
-		if loaded || m.table.blankPage(page, head) {
-			continue
+		if id := uint32(i); !loaded && !m.blank(id) {
+			m.set.Remove(id)
+			m.clear(id)
 		}
-		m.set.Remove(id)
-		m.table.setPage(page, head, &blank)
 	}
 }
 
