@@ -57,3 +57,6 @@ grep -q '"compared": [1-9]' "$work/parity.json" || {
 
 limits=(-head click -auc 0.70)
 replay trivago -items "$data/trivago/items.jsonl.gz"
+
+echo "off-policy values of the Open Bandit logs against those of other programs"
+OBD_DATA=$(cd "$data" && pwd) go test -count=1 -run OpenBanditLogs ./cmd/recsvc

@@ -46,6 +46,7 @@ func commands() []command {
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-since TIME] [-until TIME] [-config FILE] [-data DIR] [-append] [-json]", "push event files or an archive through the whole engine and report what was learned", replay},
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},
+		{"ope", "-from FILE… | -data DIR  [-policy POLICY]… [-head HEAD] [-items FILE] [-users FILE] [-config FILE] [-only KEY=VALUE] [-frequencies FILE] [-json]", "estimate from logged traffic what other policies would have earned", evaluatePolicies},
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
 		{"archive", "-data DIR -out DIR [-from TIME] [-to TIME] [-append] [-json]", "write the log as Parquet files that any engine can query", archiveLog},
 		{"backfill", "-config FILE -data DIR [-archive DIR]", "make the state of changed features from the log, with the server stopped", refillCommand},

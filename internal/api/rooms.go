@@ -41,6 +41,7 @@ type Rooms struct {
 	DeadLetters DeadLetters
 	Backup      Backup
 	Features    Features
+	Evaluator   Evaluator
 	Metrics     prometheus.Gatherer
 }
 

@@ -90,6 +90,10 @@ func (a *API) routes() []route {
 			handle: a.getEntity, query: []param{afterParam}, answers: map[int]any{200: EntityFeatures{}, 400: Problem{}, 404: Problem{}},
 		},
 		{
+			method: "GET", path: "/admin/v1/ope", summary: "What other policies would have earned lately, estimated from what was served",
+			handle: a.getOffPolicy, within: slowAdmin, answers: map[int]any{200: OffPolicy{}, 503: Problem{}},
+		},
+		{
 			method: "POST", path: "/admin/v1/checkpoint", summary: "Force a checkpoint", handle: a.postCheckpoint, within: slowAdmin,
 			answers: map[int]any{200: CheckpointStatus{}, 503: Problem{}},
 		},

@@ -53,12 +53,7 @@ func (c *Collector) follow(i int, epsilon float64) {
 		return
 	}
 	rule := p.rule()
-	copy(c.by, c.scores)
-	if p.Kind == ByModel {
-		for k := range c.drafts {
-			c.by[k] = p.Score(c.drafts[k].p)
-		}
-	}
+	c.rankBy(p)
 	product, whole := 1.0, p.Kind == Uniform || c.slate.Whole()
 	for k := range c.drafts {
 		slot := &c.slate.slots[k]
@@ -74,6 +69,23 @@ func (c *Collector) follow(i int, epsilon float64) {
 	}
 	for k := range c.drafts {
 		c.made[k*n+i].Weights[Whole] = product
+	}
+}
+
+// rankBy sets by to what a policy ranks the items of a list by. What the server took to be the best of what remained it took so for
+// more reasons than scores: seen items are put behind others.
+func (c *Collector) rankBy(p *Policy) {
+	for k := range c.drafts {
+		switch {
+		case p.Kind == ByModel:
+			c.by[k] = p.Score(c.drafts[k].p)
+		case p.Rule.Temperature > 0:
+			c.by[k] = c.scores[k]
+		case c.slate.slots[k].Top:
+			c.by[k] = float64(len(c.drafts) - k)
+		default:
+			c.by[k] = -1
+		}
 	}
 }
 
@@ -146,7 +158,7 @@ func (c *Collector) single(i int, items []Candidate, at int, position int32) (ma
 	for j, share := range pi {
 		made.Direct += float64(share * c.predicted[j])
 	}
-	made.Weights[Independent], made.Products = pi[at], true
+	made.Weights[Independent] = pi[at]
 	return made
 }
 

@@ -85,9 +85,12 @@ type waiting struct {
 	position   int32
 	predicted  float32
 	propensity float64 // of an exposure that stands alone; 0: none. Its choices hold πₑ yet
+	theta      float32
 	alone      bool
 	outside    bool
 	shown      bool
+	settled    bool
+	positive   bool
 }
 
 // NewCollector returns one that has seen nothing.
@@ -213,13 +216,6 @@ func (c *Collector) find(id uint64) (*waiting, []Choice) {
 	return &c.slots[place], c.choices[int(place)*n : (int(place)+1)*n]
 }
 
-func (c *Collector) drop(id uint64) {
-	if place, ok := c.waiting[id]; ok {
-		delete(c.waiting, id)
-		c.free = append(c.free, place)
-	}
-}
-
 // Shown implements feedback.Watcher.
 func (c *Collector) Shown(id uint64, e *event.Event, s feedback.Shown) {
 	w, choices := c.find(id)
@@ -250,9 +246,7 @@ func (c *Choice) weigh(propensity float64) {
 		if propensity == 1 {
 			c.Missing = max(0, 1-pi)
 		}
-		for i := range c.Weights {
-			c.Weights[i] = pi / propensity
-		}
+		c.Weights[Independent] = pi / propensity
 	}
 }
 
@@ -261,24 +255,32 @@ func (c *Collector) Settled(id uint64, s feedback.Settled) {
 	if s.Head != c.opts.Reward {
 		return
 	}
+	if w, _ := c.find(id); w != nil {
+		w.settled, w.positive, w.theta = true, s.Positive, s.Theta
+	}
+}
+
+// Ended implements feedback.Watcher. A reward counts when the windows of its impression have closed, and not when it comes: else there
+// would be, of the latest impressions, those with a reward alone.
+func (c *Collector) Ended(id uint64, end feedback.End) {
 	w, choices := c.find(id)
 	if w == nil {
 		return
 	}
-	theta := float64(s.Theta)
-	c.settled = Settled{
-		Cluster: w.cluster, Time: w.time, Position: w.position, Theta: theta,
-		Predicted: float64(theta * float64(w.predicted)), Outside: w.outside,
+	if end == feedback.EndClosed && w.settled {
+		theta := float64(w.theta)
+		c.settled = Settled{
+			Cluster: w.cluster, Time: w.time, Position: w.position, Theta: theta,
+			Predicted: float64(theta * float64(w.predicted)), Outside: w.outside,
+		}
+		if w.positive {
+			c.settled.Reward = 1
+		}
+		c.opts.Take(&c.settled, choices)
 	}
-	if s.Positive {
-		c.settled.Reward = 1
-	}
-	c.opts.Take(&c.settled, choices)
-	c.drop(id)
+	c.free = append(c.free, c.waiting[id])
+	delete(c.waiting, id)
 }
-
-// Ended implements feedback.Watcher.
-func (c *Collector) Ended(id uint64, _ feedback.End) { c.drop(id) }
 
 // Requested implements feedback.Watcher.
 func (c *Collector) Requested(uint64, *event.Event) {}

@@ -74,6 +74,12 @@ func TestAListIsEvaluatedByWhatAModelPredictedAtItsCapture(t *testing.T) {
 	r.Settled(id+1, feedback.Settled{Head: 1, Positive: true, Theta: 1}) // of a head that is no reward
 	r.Settled(id+1, feedback.Settled{Head: 0, Positive: true, Theta: 0.5})
 	r.Settled(id, feedback.Settled{Head: 0, Theta: 1})
+	if len(r.taken) != 0 {
+		t.Fatalf("%+v counts before its windows have closed: of the latest, only what was rewarded would", r.taken)
+	}
+	for i := range uint64(2) {
+		r.Ended(id+1-i, feedback.EndClosed)
+	}
 	if len(r.taken) != 2 {
 		t.Fatalf("%+v", r.taken)
 	}
@@ -144,8 +150,9 @@ func TestNoMoreImpressionsAreFollowedThanAllowed(t *testing.T) {
 		t.Errorf("%d wait, %+v", r.Pending(), r.taken)
 	}
 	r.Settled(first, feedback.Settled{Theta: 1})
-	r.serve("home", one, inOrder...) // one has room again
-	if r.Pending() != 4 || len(r.taken) != 5 {
+	r.Ended(first, feedback.EndErased) // with its user: it counts nowhere
+	r.serve("home", one, inOrder...)   // one has room again
+	if r.Pending() != 4 || len(r.taken) != 4 {
 		t.Errorf("%d wait, %d taken", r.Pending(), len(r.taken))
 	}
 }
@@ -183,6 +190,7 @@ func TestFollowingAListAllocatesNothingInTheLongRun(t *testing.T) {
 			r.Parked(r.next, i)
 			r.Shown(r.next, nil, feedback.Shown{})
 			r.Collector.Settled(r.next, feedback.Settled{Theta: 1})
+			r.Ended(r.next, feedback.EndClosed)
 			r.next++
 		}
 	}

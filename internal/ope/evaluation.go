@@ -5,7 +5,7 @@ import "recsvc/internal/event"
 // Interaction says which slots of a list have a part in the reward of one.
 type Interaction uint8
 
-// The interactions. Of a choice that stands alone all weights are the same.
+// The interactions. Choices that stand alone count as [Independent].
 const (
 	Independent Interaction = iota // the slot alone; what stands above is left as it was shown
 	Cascade                        // the slots down to it
@@ -54,7 +54,7 @@ type Choice struct {
 	Missing float64
 	Skip    Skip // 0: none
 	// Products says that the weights of whole prefixes and lists mean something: πₑ of a slot must not depend on what stands below it, as
-	// it does where all that is known of a pool is what stands below.
+	// it does where all that is known of a pool is what stands below. A choice that stands alone has none.
 	Products bool
 }
 

@@ -28,6 +28,7 @@ type Slot struct {
 	Pool       float64 // candidates that remained, the shown one among them
 	Known      []int32 // places in the list, of those whose order the log knows; the shown one is among them unless Outside
 	Outside    bool    // brought in by exploration from beyond what is known
+	Top        bool    // it had the best of what remained
 	Certain    bool    // nothing else could have been shown
 }
 
@@ -49,15 +50,15 @@ func (s *Slate) Read(propensities, scores []float64, epsilon float64) error {
 		if err != nil {
 			return err
 		}
-		slot.Outside = !top
+		slot.Top = top
 		s.slots = append(s.slots, slot)
 	}
 	tops, lowest := 0, math.Inf(1) // below k, and the score of the last of them
 	for k := n - 1; k >= 0; k-- {
 		slot := &s.slots[k]
-		top, whole := !slot.Outside, int(slot.Pool) == n-k
+		whole := int(slot.Pool) == n-k
 		least, depth := lowest, max(1, tops)
-		if top {
+		if slot.Top {
 			least = min(lowest, scores[k])
 			tops, lowest = tops+1, least
 		}
