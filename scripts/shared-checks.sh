@@ -20,6 +20,9 @@ STREAM=long go test -count=1 ./internal/tools/stream
 echo "the synthetic stream, whole, against the sums of another implementation"
 SYNTHETIC=long go test -count=1 ./internal/synthetic
 
+echo "the crosses of the synthetic stream are found"
+SYNTHETIC=long go test -count=1 -run TruePairs ./internal/crosses
+
 echo "the curve of examination and the hidden relevance, from the clicks of the synthetic stream"
 SYNTHETIC=long go test -count=1 -v -run HiddenRelevance ./internal/examination
 

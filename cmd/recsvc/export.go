@@ -123,7 +123,7 @@ func (f *exportFlags) run(ctx context.Context, c *config.Config, std stdio) (err
 	if err != nil {
 		return err
 	}
-	x := &exporting{exportFlags: f, config: c, opts: opts}
+	x := &exporting{exportFlags: f, config: c, opts: opts, verb: "export"}
 	defer func() {
 		if x.files != nil {
 			err = errors.Join(err, x.files.Abort())
@@ -171,6 +171,7 @@ type exporting struct {
 	*exportFlags
 	config *config.Config
 	opts   export.Options
+	verb   string // what the progress bar says
 	files  *export.Files
 	table  *export.Table
 }
@@ -210,7 +211,7 @@ func (x *exporting) source(a *app, std stdio) (src ingest.Source, done func(), e
 	if err := a.wholeLog(); err != nil {
 		return nil, nil, err
 	}
-	bar := newCount(std.err, false, "export")
+	bar := newCount(std.err, false, x.verb)
 	log := a.upTo(a.wal.Next(), bar.reach)
 	if end.source = log; x.closes() { // the tick goes into the copy of the log
 		return sourceFunc(end.pass).then(ingest.Logged(sourceFunc(end.end), a.sink)), bar.done, nil

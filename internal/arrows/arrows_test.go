@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"internal/prints":     nil,
 	"internal/lexical":    nil,
 	"internal/drift":      nil,
+	"internal/crosses":    nil,
 	"internal/synthetic":  nil,
 	"internal/model":      {"internal/dirty", "internal/validation"},
 	"internal/validation": {"internal/dirty"},
@@ -67,7 +68,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
-	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/ope", "internal/examination",
+	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/crosses", "internal/ope", "internal/examination",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.
