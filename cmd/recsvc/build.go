@@ -87,6 +87,7 @@ func scenes(c *config.Config) []rank.Scene {
 		scene := rank.Scene{
 			Name: name, MinPool: s.MinPool, Seeds: s.Seeds, Categories: s.Categories, Window: s.Window,
 			ScanLimit: s.ScanLimit, Epsilon: s.Epsilon, Budget: s.Budget,
+			Swap: rank.Swap{Share: s.Swap.Share, Positions: s.Swap.Positions},
 			Seen: rank.SeenPolicy{Mode: rank.SeenMode(s.Seen.Policy), Times: s.Seen.Times, Within: s.Seen.Within, Acted: s.Seen.Acted},
 		}
 		for _, ch := range s.Channels {

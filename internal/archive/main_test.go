@@ -62,6 +62,9 @@ func randomRecord(rng *rand.Rand, now event.Time) event.Record {
 		for range rng.IntN(4) {
 			r.Served.Items = append(r.Served.Items, event.ServedItem{Item: text(), Score: rng.NormFloat64(), Propensity: rng.Float64()})
 		}
+		if rng.IntN(4) == 0 {
+			r.Served.Swap = [2]int32{1 + rng.Int32N(3), 5}
+		}
 	case k < 18:
 		r.Kind, r.Control = event.KindControl, &event.Control{Type: "restore", Attrs: randomAttributes(rng, true)}
 	case k < 19:

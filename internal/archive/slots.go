@@ -17,7 +17,10 @@ func slots(name string) field {
 	return field{
 		members: []member{{name, parquet.List(parquet.Group{"item": dictText, "score": double, "propensity": double})}},
 		leaves:  []leafSpec{spec("item", parquet.ByteArray), spec("score", parquet.Double), spec("propensity", parquet.Double)},
-		put:     func(p *putter, r *event.Record, out []column) { p.slots(r.Served.Items, out) },
+		put: func(p *putter, r *event.Record, out []column) {
+			p.inexact = p.inexact || r.Served.Swap != [2]int32{} // which is in no column
+			p.slots(r.Served.Items, out)
+		},
 		take: func(t *taker, r *event.Record, in []*leaf) (err error) {
 			r.Served.Items, err = t.slots(in)
 			return err

@@ -246,6 +246,8 @@ func (k *checker) scene(path string, s Scene) {
 	k.positive(path+".window", s.Window)
 	k.positive(path+".budget", s.Budget)
 	k.that(s.Epsilon >= 0 && s.Epsilon <= 1, path+".epsilon", "must lie in [0, 1]")
+	k.that(s.Swap.Share >= 0 && s.Swap.Share <= 1, path+".swap.share", "must lie in [0, 1]")
+	k.within(path+".swap.positions", s.Swap.Positions, 2, 50)
 	k.word(path+".seen.policy", s.Seen.Policy, seenPolicies)
 	k.within(path+".seen.times", s.Seen.Times, 0, 65535)
 	k.that(s.Seen.Policy == "off" || s.Seen.Times > 0 || s.Seen.Acted, path+".seen.policy", "needs times or acted")

@@ -16,8 +16,16 @@ type Scene struct {
 	Window     time.Duration `yaml:"window"`     // of trending; 24h
 	ScanLimit  int           `yaml:"scan_limit"` // items looked at, at most, when filling up; 10000
 	Epsilon    float64       `yaml:"epsilon"`    // probability of a uniform draw in each slot; 0.05
+	Swap       Swap          `yaml:"swap"`
 	Budget     time.Duration `yaml:"budget"`     // most that one list may take; 100ms
 	Seen       Seen          `yaml:"seen"`
+}
+
+// Swap is an experiment that shows how much positions are looked at: in a share of the lists one pair of positions is exchanged with
+// probability ½.
+type Swap struct {
+	Share     float64 `yaml:"share"`     // of the lists that take part, which explore nothing; 0: off
+	Positions int     `yaml:"positions"` // the pair is drawn of the first so many; 10
 }
 
 // Channel is one way to find candidates.
@@ -70,6 +78,7 @@ func (s *Scene) setDefaults() {
 		Window:     24 * time.Hour,
 		ScanLimit:  10_000,
 		Epsilon:    0.05,
+		Swap:       Swap{Positions: 10},
 		Budget:     100 * time.Millisecond,
 		Seen:       Seen{Policy: "demote", Times: 3, Within: 24 * time.Hour, Acted: true},
 	}

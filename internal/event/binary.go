@@ -31,7 +31,12 @@ var (
 //	dead letter size i64 | source, reason, detail, place, bytes strings
 //
 // The record's place in the log is not part of it: the log knows. A number is never reused.
-const binaryV1 = 1
+//
+// binaryV2 is for served lists with a Swap alone: it follows the items, two uvarints.
+const (
+	binaryV1 = 1
+	binaryV2 = 2
+)
 
 // Flags of an event: the fields that are there.
 const (
@@ -51,7 +56,7 @@ const (
 // AppendRecord appends the binary form of r. Partition and Offset are not part of it. It panics on a kind
 // that does not exist.
 func AppendRecord(dst []byte, r *Record) []byte {
-	dst = append(dst, binaryV1, byte(r.Kind))
+	dst = append(dst, r.version(), byte(r.Kind))
 	dst = appendI64(dst, int64(r.Received))
 	switch r.Kind {
 	case KindEvent:
@@ -71,6 +76,14 @@ func AppendRecord(dst []byte, r *Record) []byte {
 		return appendDeadLetter(dst, r.DeadLetter)
 	}
 	panic(fmt.Sprintf("append record: %v", r.Kind))
+}
+
+// version is the least one that says all of a record.
+func (r *Record) version() byte {
+	if r.Kind == KindServed && r.Served.Swap != [2]int32{} {
+		return binaryV2
+	}
+	return binaryV1
 }
 
 func appendEvent(dst []byte, e *Event, received Time) []byte {
@@ -146,6 +159,10 @@ func appendServed(dst []byte, s *Served) []byte {
 		dst = appendString(dst, s.Items[i].Item)
 		dst = appendF64(dst, s.Items[i].Score)
 		dst = appendF64(dst, s.Items[i].Propensity)
+	}
+	if s.Swap != [2]int32{} {
+		dst = binary.AppendUvarint(dst, uint64(uint32(s.Swap[0])))
+		dst = binary.AppendUvarint(dst, uint64(uint32(s.Swap[1])))
 	}
 	return dst
 }

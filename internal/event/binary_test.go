@@ -62,11 +62,37 @@ func goldenRecords() []Record {
 	}
 }
 
+// goldenSwaps are those of version 2.
+func goldenSwaps() []Record {
+	return []Record{
+		{Kind: KindServed, Received: 5, Served: &Served{Request: "r", User: "u", Scene: "s", Time: 6, Model: "m@1", Swap: [2]int32{2, 300},
+			Items: []ServedItem{{"i", 0.5, 0.75}, {"j", -0.5, 0.125}}}},
+		{Kind: KindServed, Received: 5, Served: &Served{Swap: [2]int32{1, 2}}},
+	}
+}
+
 // A failure here means that logs written by earlier versions can no longer be read: do not update the file,
 // add a version to the decoder.
-func TestVersion1IsReadForEver(t *testing.T) {
-	const path = "testdata/records_v1.hex"
-	recs := goldenRecords()
+func TestVersion1IsReadForEver(t *testing.T) { readForEver(t, "testdata/records_v1.hex", goldenRecords()) }
+
+func TestVersion2IsReadForEver(t *testing.T) { readForEver(t, "testdata/records_v2.hex", goldenSwaps()) }
+
+func TestASwapThatIsNoneIsCorrupt(t *testing.T) {
+	for _, pair := range [][2]int32{{2, 2}, {3, 1}, {0, 4}, {-1, 4}} {
+		raw := AppendRecord(nil, &Record{Kind: KindServed, Served: &Served{Swap: pair}})
+		if err := DecodeRecord(raw, new(Record)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%v: %v, want ErrCorrupt", pair, err)
+		}
+	}
+	tick := AppendRecord(nil, &Record{Kind: KindTick, Tick: &Tick{Time: 3}})
+	tick[0] = binaryV2
+	if err := DecodeRecord(append(tick, 1, 2), new(Record)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a tick with a swap: %v, want ErrCorrupt", err)
+	}
+}
+
+func readForEver(t *testing.T, path string, recs []Record) {
+	t.Helper()
 	if *update {
 		var out strings.Builder
 		for i := range recs {
@@ -102,7 +128,7 @@ func TestVersion1IsReadForEver(t *testing.T) {
 }
 
 func TestDamageIsToldApart(t *testing.T) {
-	for _, rec := range goldenRecords() {
+	for _, rec := range append(goldenRecords(), goldenSwaps()...) {
 		raw := AppendRecord(nil, &rec)
 		var got Record
 		for n := range raw {
@@ -114,9 +140,9 @@ func TestDamageIsToldApart(t *testing.T) {
 			t.Errorf("%v with a byte too many: %v, want ErrCorrupt", rec.Kind, err)
 		}
 		newer := bytes.Clone(raw)
-		newer[0] = 2
+		newer[0] = 3
 		if err := DecodeRecord(newer, &got); !errors.Is(err, ErrVersion) {
-			t.Errorf("%v of version 2: %v, want ErrVersion", rec.Kind, err)
+			t.Errorf("%v of version 3: %v, want ErrVersion", rec.Kind, err)
 		}
 		strange := bytes.Clone(raw)
 		strange[1] = 99

@@ -20,11 +20,15 @@ func DecodeRecord(buf []byte, rec *Record) error {
 // are ErrVersion, ErrCorrupt or ErrShort, wrapped; after one the contents of rec mean nothing.
 func (d *Decoder) DecodeBinary(buf []byte, rec *Record) error {
 	r := reader{buf: buf, slabs: &d.slabs}
-	if version := r.u8(); r.err == nil && version != binaryV1 {
+	version := r.u8()
+	if r.err == nil && version != binaryV1 && version != binaryV2 {
 		return fmt.Errorf("record of version %d: %w", version, ErrVersion)
 	}
 	*rec = Record{Kind: Kind(r.u8()), Partition: rec.Partition, Offset: rec.Offset, Received: Time(r.i64())}
 	r.body(rec)
+	if version == binaryV2 {
+		r.swap(rec.Served)
+	}
 	if r.err == nil && len(r.buf) > 0 {
 		r.corrupt("bytes after the record")
 	}
@@ -135,6 +139,18 @@ func (r *reader) servedItems() []ServedItem {
 		items[i] = ServedItem{Item: r.str(), Score: r.f64(), Propensity: r.f64()}
 	}
 	return items
+}
+
+// swap reads what version 2 adds to a served list, and there must be some.
+func (r *reader) swap(s *Served) {
+	if s == nil {
+		r.corrupt("version 2 of another kind than a served list")
+		return
+	}
+	s.Swap = [2]int32{r.position(), r.position()}
+	if r.err == nil && !s.swappable() {
+		r.corrupt("no pair of positions")
+	}
 }
 
 func (r *reader) attributes() Attributes {

@@ -94,6 +94,7 @@ type Served struct {
 	Model   string // name@version of the scoring model
 	Variant string // experiment arms, "name=arm,…"; may be empty
 	Context Attributes
+	Swap    [2]int32     // two positions whose items were exchanged with probability ½, the higher first; 0, 0: none
 	Items   []ServedItem // position = index + 1
 }
 

@@ -84,6 +84,10 @@ func (s *Served) AppendJSON(dst []byte) []byte {
 	w.text("model", s.Model)
 	w.text("variant", s.Variant)
 	w.attributes("context", s.Context)
+	if s.Swap != [2]int32{} {
+		w.key("swap")
+		w.dst = fmt.Appendf(w.dst, "[%d,%d]", s.Swap[0], s.Swap[1])
+	}
 	if len(s.Items) > 0 {
 		w.key("items")
 		for i := range s.Items {

@@ -27,6 +27,7 @@ func sampleRecords(t testing.TB) []Record {
 			Context: context, Items: []ServedItem{{"i9", 0.0831, 0.91}, {"i7", -2, 0}},
 		}},
 		Record{Kind: KindServed, Served: &Served{Request: "r-2"}},
+		Record{Kind: KindServed, Served: &Served{Request: "r-3", Swap: [2]int32{1, 9}}},
 		Record{Kind: KindControl, Received: 6, Control: &Control{Type: "restore", Attrs: context}},
 		Record{Kind: KindTick, Received: 7, Tick: &Tick{Time: 1650812741436e6}},
 		Record{Kind: KindDeadLetter, Received: 8, DeadLetter: &DeadLetter{

@@ -31,11 +31,40 @@ func (d *Decoder) decodeServed(raw []byte) (*Served, error) {
 		case "items":
 			s.Items = d.servedItems(name)
 			return 8
+		case "swap":
+			s.Swap = d.swap(name)
+			return 9
 		}
 		return 0
 	})
 	return s, d.end()
 }
+
+// swap reads a pair of positions.
+func (d *Decoder) swap(field string) (pair [2]int32) {
+	if d.null() {
+		return pair
+	}
+	if d.scan.peek() != '[' {
+		d.wrongType(field, "an array of two positions")
+		return pair
+	}
+	n := 0
+	for ok := d.scan.firstElement(); ok; ok = d.scan.nextElement() {
+		if at := d.position(field); n < len(pair) {
+			pair[n] = at
+		}
+		n++
+	}
+	if s := (Served{Swap: pair}); n != len(pair) || !s.swappable() {
+		d.refuse(ReasonOutOfRange, field, "must be two positions, the higher one, which has the lower number, first")
+		return [2]int32{}
+	}
+	return pair
+}
+
+// swappable reports whether Swap is a pair of positions.
+func (s *Served) swappable() bool { return s.Swap[0] >= 1 && s.Swap[0] < s.Swap[1] }
 
 // servedItems reads the slots of a served list.
 func (d *Decoder) servedItems(field string) []ServedItem {

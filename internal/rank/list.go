@@ -43,6 +43,7 @@ type List struct {
 	Context  event.Attributes
 	Variants []Variant
 	Degraded []string // what was skipped or fell back; nil when nothing was
+	Swap     [2]int   // the positions, from 1, whose items were exchanged with probability ½; 0, 0: not part of the experiment
 	Items    []Ranked // in the order to show
 }
 
@@ -70,6 +71,7 @@ func (l *List) Served() *event.Served {
 		Model:   l.Model,
 		Variant: joinVariants(l.Variants),
 		Context: l.Context,
+		Swap:    [2]int32{int32(l.Swap[0]), int32(l.Swap[1])},
 		Items:   items,
 	}
 }

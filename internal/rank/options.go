@@ -37,6 +37,7 @@ type Scene struct {
 	ScanLimit  int           // items looked at, at most, when filling up by walking the catalogue; 10,000
 	Seen       SeenPolicy    // off
 	Epsilon    float64       // exploration rate ε, in [0, 1]; 0
+	Swap       Swap          // an experiment on positions; off
 	Budget     time.Duration // for the whole list, cut short by the request's own deadline; 100 ms
 }
 
@@ -85,6 +86,7 @@ func (s Scene) withDefaults() (Scene, error) {
 	setDefault(&s.Window, 24*time.Hour)
 	setDefault(&s.ScanLimit, 10_000)
 	setDefault(&s.Budget, 100*time.Millisecond)
+	s.Swap.setDefaults()
 	return s, s.check()
 }
 
@@ -114,6 +116,9 @@ func (s Scene) check() error {
 			return fmt.Errorf("scene %q: recall: quota of %q is %d: must be 1 to %d", s.Name, q.Channel, q.N, MaxCandidates)
 		}
 		seen = seen.with(ch)
+	}
+	if err := s.Swap.check(); err != nil {
+		return fmt.Errorf("scene %q: %w", s.Name, err)
 	}
 	if err := s.Seen.check(); err != nil {
 		return fmt.Errorf("scene %q: %w", s.Name, err)

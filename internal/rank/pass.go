@@ -80,6 +80,7 @@ type pass struct {
 	order   []entry
 	indices []int32
 	choices []choice
+	ranked  []int32
 	pcg     rand.PCG
 	rng     *rand.Rand // over pcg
 }
@@ -138,7 +139,8 @@ func (p *pass) personal() bool { return p.req.User != "" }
 
 // answer orders the candidates, picks and builds the list.
 func (p *pass) answer() List {
-	p.choices = explore(p.choices[:0], p.sorted(), p.req.N, p.scene.Epsilon, p.rng)
+	var pair [2]int
+	p.choices, p.ranked, pair = arrange(p.choices[:0], p.sorted(), p.ranked, p.req.N, p.scene.Epsilon, p.scene.Swap, p.rng)
 	if len(p.choices) == 0 && p.req.Candidates == nil && p.emptyCatalogue() {
 		p.degrade(degradedCatalogue)
 	}
@@ -168,6 +170,7 @@ func (p *pass) answer() List {
 		Context:  p.req.Context,
 		Variants: p.req.Variants,
 		Degraded: p.degraded,
+		Swap:     pair,
 		Items:    items,
 	}
 }
