@@ -161,12 +161,18 @@ func (m *mailroom) control(partition int32, o event.Outbox) event.Record {
 
 // tell takes records into the log, and returns when they are durable and applied.
 func (m *mailroom) tell(ctx context.Context, recs []event.Record) error {
-	after, err := m.sink.Append(ctx, recs)
+	_, err := m.say(ctx, recs)
+	return err
+}
+
+// say takes records into the log, and returns the place behind them when they are durable and applied.
+func (a *app) say(ctx context.Context, recs []event.Record) (event.Cursor, error) {
+	after, err := a.sink.Append(ctx, recs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := m.sink.Wait(ctx, after); err != nil {
-		return err
+	if err := a.sink.Wait(ctx, after); err != nil {
+		return nil, err
 	}
-	return m.engine.Wait(ctx, after)
+	return after, a.engine.Wait(ctx, after)
 }

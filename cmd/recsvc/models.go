@@ -1,7 +1,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
 	"recsvc/internal/api"
+	"recsvc/internal/event"
 	"recsvc/internal/model"
 	"recsvc/internal/validation"
 )
@@ -29,7 +36,78 @@ func (a *app) role(i int) string {
 const (
 	roleChampion   = "champion"
 	roleChallenger = "challenger"
+	roleShadow     = "shadow"
 )
+
+// modelRoom shows the models to the API.
+type modelRoom struct{ *app }
+
+// Models implements api.Models.
+func (r *modelRoom) Models() []api.ModelStatus { return r.modelStatuses() }
+
+func (r *modelRoom) find(name string) (int, error) {
+	i := slices.IndexFunc(r.models, func(m *model.Model) bool { return m.Name() == name })
+	if i < 0 {
+		return 0, fmt.Errorf("model %q: %w", name, api.ErrNotFound)
+	}
+	return i, nil
+}
+
+// Change implements api.Models: a control record goes into the log, and takes effect where it stands there.
+func (r *modelRoom) Change(ctx context.Context, name string, c api.ModelChange) (api.ModelStatus, error) {
+	i, err := r.find(name)
+	if err != nil {
+		return api.ModelStatus{}, err
+	}
+	t := event.Tuning{Model: name, Frozen: c.Frozen, Reason: c.Reason}
+	for _, head := range slices.Sorted(maps.Keys(c.Alpha)) {
+		if _, ok := r.models[i].Find(head); !ok {
+			return api.ModelStatus{}, fmt.Errorf("%w: alpha: model %q has no head %q", api.ErrBadRequest, name, head)
+		}
+		t.Rates = append(t.Rates, event.Rate{Head: head, Alpha: c.Alpha[head]})
+	}
+	if c.Refresh != nil {
+		d, ok := event.ParseRefresh(*c.Refresh)
+		if !ok {
+			return api.ModelStatus{}, fmt.Errorf("%w: refresh: must be online, or a duration of 1s to 8784h, such as 1h", api.ErrBadRequest)
+		}
+		t.Refresh = &d
+	}
+	if t.Refresh != nil || t.Rates != nil {
+		return api.ModelStatus{}, fmt.Errorf("%w: learning rates and refresh cannot be changed while it runs", api.ErrConflict)
+	}
+	return r.control(ctx, i, t.Control())
+}
+
+// Promote implements api.Models.
+func (r *modelRoom) Promote(ctx context.Context, name, reason string) (api.ModelStatus, error) {
+	i, err := r.find(name)
+	if err != nil {
+		return api.ModelStatus{}, err
+	}
+	switch r.role(i) {
+	case roleChampion:
+		return r.modelStatus(i), nil
+	case roleShadow:
+		return api.ModelStatus{}, fmt.Errorf("%w: %s is a shadow, which never serves: make it a challenger in the configuration", api.ErrConflict, name)
+	}
+	return r.control(ctx, i, event.Promotion{Model: name, Reason: reason}.Control())
+}
+
+// control takes a control record of a model into the log and returns how the model stands then.
+func (r *modelRoom) control(ctx context.Context, i int, c *event.Control) (api.ModelStatus, error) {
+	if err := c.Check(); err != nil {
+		return api.ModelStatus{}, fmt.Errorf("%w: %w", api.ErrBadRequest, err)
+	}
+	_, err := r.say(ctx, []event.Record{{Kind: event.KindControl, Received: event.FromTime(time.Now()), Control: c}})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	if err != nil {
+		return api.ModelStatus{}, err
+	}
+	return r.modelStatus(i), nil
+}
 
 // modelStatuses describe all models: the champion first, then the others in the order of the configuration.
 func (a *app) modelStatuses() []api.ModelStatus {
@@ -45,13 +123,18 @@ func (a *app) modelStatuses() []api.ModelStatus {
 
 func (a *app) modelStatus(i int) api.ModelStatus {
 	m := a.models[i]
+	stands := a.engine.Standing(i)
 	out := api.ModelStatus{
 		Name: m.Name(), Role: a.role(i), Version: modelAt(m, a.engine.Applied()), Weights: a.weights.of(m),
-		Heads: map[string]api.HeadMetrics{},
+		Refresh: event.RefreshText(stands.Refresh), Frozen: stands.Frozen, Heads: map[string]api.HeadMetrics{},
 	}
-	for _, h := range m.Heads() {
+	for at, h := range m.Heads() {
 		window := apiMetrics(h.Validation().Recent())
-		out.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window}
+		hyper := api.HeadHyper{Alpha: a.config.Models[i].Heads[at].Alpha}
+		if alpha := stands.Alpha[at]; alpha != 0 {
+			hyper = api.HeadHyper{Alpha: alpha, Tuned: true}
+		}
+		out.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window, Hyper: &hyper}
 	}
 	return out
 }

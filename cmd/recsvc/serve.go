@@ -101,7 +101,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	rooms := api.Rooms{
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
-		Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
+		Models: &modelRoom{a}, Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
 	intake, err := a.newIntake()
 	if err != nil {

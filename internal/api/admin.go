@@ -21,6 +21,9 @@ func (s *Status) complete() {
 		s.Sources[i].Partitions = append([]Partition{}, s.Sources[i].Partitions...)
 	}
 	s.Models = append([]ModelStatus{}, s.Models...)
+	for i := range s.Models {
+		s.Models[i].complete()
+	}
 	if s.Memory.Rooms == nil {
 		s.Memory.Rooms = map[string]int64{}
 	}

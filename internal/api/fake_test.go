@@ -47,8 +47,9 @@ type world struct {
 	selected                                                 ingest.LetterSelection // the last
 	lettersErr                                               error
 	backup                                                   func(context.Context, io.Writer) error
-	read                                                     []string // entities whose features were asked for
-	closed                                                   int      // readouts
+	read                                                     []string    // entities whose features were asked for
+	closed                                                   int         // readouts
+	changed                                                  ModelChange // the last
 }
 
 func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
@@ -56,7 +57,7 @@ func newWorld(t *testing.T, change ...func(*Rooms, *Options)) *world {
 	w := &world{t: t, reg: prometheus.NewRegistry(), snapshots: map[string]Snapshot{}}
 	rooms := Rooms{
 		Log: w, Intake: newIntake(t), Gate: w, Ranker: w, Reader: fakeReader{}, Engine: fakeEngine{w},
-		Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Backup: w, Features: w, Metrics: w.reg,
+		Models: fakeModels{w}, Snapshots: fakeSnapshots{w}, DeadLetters: fakeLetters{w}, Backup: w, Features: w, Metrics: w.reg,
 	}
 	opts := Options{Clock: func() time.Time { return now }, Registerer: w.reg, Version: "test", Log: zaptest.NewLogger(t)}
 	for _, c := range change {
@@ -241,7 +242,7 @@ func (e fakeEngine) Status() Status {
 			{Name: "embedded"},
 		},
 		Counts: Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
-		Models: []ModelStatus{{Name: "ctr", Role: "champion", Version: "ctr@1834", Heads: map[string]HeadMetrics{
+		Models: []ModelStatus{{Name: "ctr", Role: "champion", Version: "ctr@1834", Refresh: "online", Heads: map[string]HeadMetrics{
 			"click": {Metrics: Metrics{N: 10, Positives: 4, AUC: &auc}},
 		}}},
 	}

@@ -58,7 +58,7 @@ func schemas() huma.Registry {
 
 func put(item *huma.PathItem, method string, op *huma.Operation) error {
 	slot := map[string]**huma.Operation{
-		http.MethodGet: &item.Get, http.MethodPost: &item.Post, http.MethodDelete: &item.Delete, http.MethodPut: &item.Put,
+		http.MethodGet: &item.Get, http.MethodPost: &item.Post, http.MethodDelete: &item.Delete, http.MethodPut: &item.Put, http.MethodPatch: &item.Patch,
 	}[method]
 	if slot == nil || *slot != nil {
 		return fmt.Errorf("describe the interface: %s %s stands there twice", method, op.Summary)

@@ -37,6 +37,7 @@ type Rooms struct {
 	Ranker      Ranker
 	Reader      Reader
 	Engine      Engine
+	Models      Models
 	Snapshots   Snapshots
 	DeadLetters DeadLetters
 	Backup      Backup
@@ -115,6 +116,16 @@ type Readout interface {
 	// Read returns a value for each column, good until the next call.
 	Read(user, item string, context event.Attributes, now event.Time) ([]features.NamedValue, error)
 	Close()
+}
+
+// Models are the models side by side. A name that none has is ErrNotFound.
+type Models interface {
+	// Models describes all, the champion first. The caller may keep them.
+	Models() []ModelStatus
+	// Change and Promote return when what they have put into the log is in force, with how the model stands then. What cannot be is
+	// ErrBadRequest or ErrConflict, and nothing is in the log.
+	Change(ctx context.Context, name string, c ModelChange) (ModelStatus, error)
+	Promote(ctx context.Context, name, reason string) (ModelStatus, error)
 }
 
 // Snapshots keeps copies of the models. An id that names none, or is no id, is ErrNotFound or ErrBadRequest.

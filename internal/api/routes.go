@@ -98,6 +98,22 @@ func (a *API) routes() []route {
 			answers: map[int]any{200: CheckpointStatus{}, 503: Problem{}},
 		},
 		{
+			method: "GET", path: "/admin/v1/models", summary: "The models side by side, with their progressive metrics", handle: a.getModels,
+			answers: map[int]any{200: ModelList{}},
+		},
+		{
+			method: "GET", path: "/admin/v1/models/{name}", summary: "One model", handle: a.getModel,
+			answers: map[int]any{200: ModelStatus{}, 404: Problem{}},
+		},
+		{
+			method: "PATCH", path: "/admin/v1/models/{name}", summary: "Change rates or refresh of a model, or let its learning rest", handle: a.patchModel,
+			within: slowAdmin, body: ModelChange{}, answers: map[int]any{200: ModelStatus{}, 400: Problem{}, 404: Problem{}, 503: Problem{}},
+		},
+		{
+			method: "POST", path: "/admin/v1/models/{name}/promote", summary: "Let a model serve", handle: a.promoteModel,
+			within: slowAdmin, body: Promotion{}, answers: map[int]any{200: ModelStatus{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
+		},
+		{
 			method: "GET", path: "/admin/v1/snapshots", summary: "Model snapshots", handle: a.getSnapshots, within: slowAdmin,
 			answers: map[int]any{200: SnapshotList{}},
 		},

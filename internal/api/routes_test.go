@@ -46,7 +46,7 @@ func TestReadsHaveTheShapesOfTheContract(t *testing.T) {
 			`"memory_bytes":1048576,"memory":{"budget_bytes":2097152,"rooms":{"features":1000}},` +
 			`"disk":{"free_bytes":3145728,"needed_bytes":67108864,"held":true},` +
 			`"counts":{"received":10,"applied":8,"duplicate":1,"late":1,"dead_lettered":0},` +
-			`"models":[{"name":"ctr","role":"champion","version":"ctr@1834","weights":0,"heads":{"click":{"n":10,"positives":4,"auc":0.73,"logloss":null,"normalized_entropy":null,"calibration":null}}}],` +
+			`"models":[{"name":"ctr","role":"champion","version":"ctr@1834","weights":0,"refresh":"online","frozen":false,"heads":{"click":{"n":10,"positives":4,"auc":0.73,"logloss":null,"normalized_entropy":null,"calibration":null}},"health":{"state":"ok","reasons":[]}}],` +
 			`"version":"test"}`},
 	} {
 		rec := w.want(w.do("GET", tc.path, ""), http.StatusOK)

@@ -211,21 +211,6 @@ type Counts struct {
 	DeadLettered int64 `json:"dead_lettered"`
 }
 
-// ModelStatus is one model with its progressive metrics.
-type ModelStatus struct {
-	Name    string                 `json:"name"`
-	Role    string                 `json:"role" enum:"champion,challenger,shadow" doc:"the champion serves"`
-	Version string                 `json:"version" doc:"name@version"`
-	Weights int64                  `json:"weights" doc:"that are not zero"`
-	Heads   map[string]HeadMetrics `json:"heads"`
-}
-
-// HeadMetrics are progressive: each prediction was made before its label was known.
-type HeadMetrics struct {
-	Metrics
-	Window *Metrics `json:"window,omitempty" doc:"the same over the latest examples"`
-}
-
 // Metrics of predictions against labels. A value that is not defined yet (AUC without a positive) is null.
 type Metrics struct {
 	N                 int64    `json:"n"`

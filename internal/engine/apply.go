@@ -160,6 +160,10 @@ func (e *Engine) Learn(s feedback.Step) {
 	if e.opts.FeaturesOnly {
 		return
 	}
+	seat := &e.lineup.seats[s.Head]
+	if e.standings.tuned[seat.at].frozen {
+		return
+	}
 	e.steps++
 	e.at(StepLearn, false)
 	if tap := e.opts.Tap; tap != nil {

@@ -39,6 +39,9 @@ type Options struct {
 	Score []int
 	// Champion is the model that serves, as long as the log does not say otherwise; 0.
 	Champion int
+	// Refresh is, by model, the time between two publications of what it has learned, in event time, as long as the log does not say
+	// otherwise. Predictions are made from what was published last. 0: at once; nil: all of them.
+	Refresh []time.Duration
 	// Interval is the time between the starts of two checkpoints; 10s.
 	Interval time.Duration
 	// MinPause is the least time between the end of one and the start of the next, other than by request; 1s, at most Interval.
@@ -92,13 +95,14 @@ const queueBatches = 8
 // Engine is the single writer. Open makes one, Run drives it; the other exported methods may be called by any goroutine.
 type Engine struct {
 	Parts
-	opts     Options
-	log      *zap.Logger
-	lineup   *lineup
-	joiner   *feedback.Joiner
-	sets     []*dirty.Set
-	tally    *tally
-	restores *restores
+	opts      Options
+	log       *zap.Logger
+	lineup    *lineup
+	standings *standings
+	joiner    *feedback.Joiner
+	sets      []*dirty.Set
+	tally     *tally
+	restores  *restores
 
 	place    event.Cursor // what is applied; progress is its published copy
 	progress *progress
@@ -161,6 +165,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	if opts.Tap != nil {
 		opts.Feedback.Watch = opts.Tap
 	}
+	e.standings = newStandings(models, opts.Refresh)
 	e.definitions.Store(&declaration{opts.Definitions, opts.Declared})
 	joiner, err := feedback.New(opts.Feedback, e)
 	if err != nil {
@@ -182,7 +187,7 @@ func (e *Engine) tables() (sets []*dirty.Set) {
 	sets = append(sets, e.Features.Sets()...)
 	sets = append(sets, e.joiner.Sets()...)
 	if !e.opts.FeaturesOnly {
-		sets = append(sets, e.restores.set, e.Letters.Set())
+		sets = append(sets, e.restores.set, e.Letters.Set(), e.standings.set)
 		for _, m := range e.Models {
 			sets = append(sets, m.Sets()...)
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"recsvc/internal/event"
 	"recsvc/internal/feedback"
@@ -34,7 +35,10 @@ func newLineup(models []*model.Model, opts *Options) (*lineup, error) {
 	if l.score == nil {
 		l.score = make([]int, len(models))
 	}
-	if len(models) == 0 || len(l.score) != len(models) || opts.Champion < 0 || opts.Champion >= len(models) {
+	if opts.Refresh == nil {
+		opts.Refresh = make([]time.Duration, len(models))
+	}
+	if len(models) == 0 || len(opts.Refresh) != len(models) || len(l.score) != len(models) || opts.Champion < 0 || opts.Champion >= len(models) {
 		return nil, fmt.Errorf("engine: %d models, ranked by the heads %d, of which model %d serves", len(models), l.score, opts.Champion)
 	}
 	for i, m := range models {

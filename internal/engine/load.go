@@ -39,6 +39,7 @@ func (e *Engine) load() error {
 		}
 	}
 	e.Features.LoadDone()
+	e.seat()
 	e.seen = *e.tally // the metrics tell of this process alone
 	e.publishTally()  // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{
@@ -58,6 +59,10 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 		return e.tally.load(value, sum, e.place)
 	case prefixRestore:
 		return e.restores.load(key, value, sum)
+	case prefixStanding:
+		if ok, err := e.standings.load(key, value, sum); ok {
+			return err
+		}
 	case 'c':
 		return e.Clock.Load(key, value, sum)
 	case 'd':

@@ -23,6 +23,10 @@ func (e *Engine) applyControl(r *event.Record) error {
 		return e.purge(r)
 	case event.OutboxControl:
 		return e.outbox(r)
+	case event.PromoteControl:
+		return e.promote(r)
+	case event.TuneControl:
+		return e.tune(r)
 	}
 	if c.Type != event.RestoreControl {
 		return fmt.Errorf("unknown control record %q: it was written by a newer recsvc", c.Type)

@@ -15,6 +15,12 @@ const (
 
 	// OutboxControl is the type of the control record that says what becomes of the outputs of patterns: see Outbox.
 	OutboxControl = "outbox"
+
+	// PromoteControl is the type of the control record that lets another model serve: see Promotion.
+	PromoteControl = "promote"
+
+	// TuneControl is the type of the control record that changes how a model learns and publishes: see Tuning.
+	TuneControl = "tune"
 )
 
 // ReasonUnknownControl refuses a control record of a type that this version does not know.
@@ -25,6 +31,8 @@ var controls = map[string][]string{
 	RestoreControl: {"snapshot", "sha256", "definitions"},
 	PurgeControl:   nil,
 	OutboxControl:  nil,
+	PromoteControl: {"model"},
+	TuneControl:    {"model"},
 }
 
 // Check returns an error, with the place and the reason, when c is of a type that this version does not know, or lacks
@@ -45,6 +53,10 @@ func (c *Control) Check() error {
 		_, err = c.Purge()
 	case OutboxControl:
 		_, err = c.Outbox()
+	case PromoteControl:
+		_, err = c.Promotion()
+	case TuneControl:
+		_, err = c.Tuning()
 	}
 	return err
 }

@@ -17,7 +17,7 @@ func TestAControlRecordNeedsAKnownTypeAndItsParameters(t *testing.T) {
 		reason, pointer string
 	}{
 		{"a restore", Control{Type: RestoreControl, Attrs: whole}, "", ""},
-		{"an unknown type", Control{Type: "promote", Attrs: whole}, ReasonUnknownControl, "/type"},
+		{"an unknown type", Control{Type: "demolish", Attrs: whole}, ReasonUnknownControl, "/type"},
 		{"no type", Control{Attrs: whole}, ReasonUnknownControl, "/type"},
 		{"no parameters", Control{Type: RestoreControl}, ReasonMissingField, "/attributes/snapshot"},
 		{"no definitions", Control{Type: RestoreControl, Attrs: whole[1:]}, ReasonMissingField, "/attributes/definitions"},

@@ -1,0 +1,161 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+)
+
+// ModelList holds every model: the champion first, then the others in the order of the configuration.
+type ModelList struct {
+	Models []ModelStatus `json:"models"`
+}
+
+// ModelStatus is one model with its progressive metrics.
+type ModelStatus struct {
+	Name    string                 `json:"name"`
+	Role    string                 `json:"role" enum:"champion,challenger,shadow" doc:"the champion serves; a challenger may be promoted"`
+	Version string                 `json:"version" doc:"name@version"`
+	Weights int64                  `json:"weights" doc:"that are not zero"`
+	Refresh string                 `json:"refresh" doc:"online, or the event time between two publications of what it has learned, such as 1h"`
+	Frozen  bool                   `json:"frozen" doc:"learning rests; it goes on predicting"`
+	Heads   map[string]HeadMetrics `json:"heads"`
+	Health  ModelHealth            `json:"health"`
+}
+
+// ModelHealth says whether a model is fit to serve.
+type ModelHealth struct {
+	State   string   `json:"state" enum:"ok,watched,failing" doc:"watched: something is amiss; failing: it should not serve"`
+	Reasons []string `json:"reasons" doc:"why it is not ok"`
+}
+
+// HeadMetrics are progressive: each prediction was made before its label was known.
+type HeadMetrics struct {
+	Metrics
+	Window *Metrics   `json:"window,omitempty" doc:"the same over the latest examples"`
+	Hyper  *HeadHyper `json:"hyper,omitempty" doc:"how it learns"`
+}
+
+// HeadHyper are the parameters of a head's learner that are in force.
+type HeadHyper struct {
+	Alpha float64 `json:"alpha" doc:"learning rate"`
+	Tuned bool    `json:"tuned" doc:"the rate is one that the log has given, not the configured one"`
+}
+
+// ModelChange is what may be changed of a model while it runs. What is absent stays.
+type ModelChange struct {
+	Alpha   map[string]float64 `json:"alpha,omitempty" doc:"learning rates by head; predictions do not change at that moment"`
+	Refresh *string            `json:"refresh,omitempty" doc:"online, or a duration of 1s to 8784h, such as 1h"`
+	Frozen  *bool              `json:"frozen,omitempty" doc:"true: learning rests"`
+	Reason  string             `json:"reason,omitempty" maxLength:"1000" doc:"kept in the log"`
+}
+
+// Promotion lets a model serve.
+type Promotion struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"kept in the log"`
+}
+
+func (a *API) models() (Models, error) {
+	if a.rooms.Models == nil {
+		return nil, fmt.Errorf("models: %w", ErrUnavailable)
+	}
+	return a.rooms.Models, nil
+}
+
+func (a *API) getModels(w *response, _ *http.Request) error {
+	room, err := a.models()
+	if err != nil {
+		return err
+	}
+	list := ModelList{Models: append([]ModelStatus{}, room.Models()...)}
+	for i := range list.Models {
+		list.Models[i].complete()
+	}
+	return w.json(http.StatusOK, list)
+}
+
+func (a *API) getModel(w *response, r *http.Request) error {
+	room, name, err := a.model(r)
+	if err != nil {
+		return err
+	}
+	for _, m := range room.Models() {
+		if m.Name == name {
+			m.complete()
+			return w.json(http.StatusOK, m)
+		}
+	}
+	return fmt.Errorf("model %q: %w", name, ErrNotFound)
+}
+
+func (a *API) patchModel(w *response, r *http.Request) error {
+	room, name, err := a.model(r)
+	if err != nil {
+		return err
+	}
+	var in ModelChange
+	if err := a.decode(w, r, &in, true); err != nil {
+		return err
+	}
+	if err := checkReason(in.Reason); err != nil {
+		return err
+	}
+	if len(in.Alpha) == 0 && in.Refresh == nil && in.Frozen == nil {
+		return faultf(http.StatusBadRequest, "body: give at least one of alpha, refresh and frozen")
+	}
+	a.audit(w, r)
+	m, err := room.Change(r.Context(), name, in)
+	if err != nil {
+		return err
+	}
+	m.complete()
+	return w.json(http.StatusOK, m)
+}
+
+func (a *API) promoteModel(w *response, r *http.Request) error {
+	room, name, err := a.model(r)
+	if err != nil {
+		return err
+	}
+	var in Promotion
+	if err := a.decode(w, r, &in, true); err != nil {
+		return err
+	}
+	if err := checkReason(in.Reason); err != nil {
+		return err
+	}
+	a.audit(w, r)
+	m, err := room.Promote(r.Context(), name, in.Reason)
+	if err != nil {
+		return err
+	}
+	m.complete()
+	return w.json(http.StatusOK, m)
+}
+
+func (a *API) model(r *http.Request) (room Models, name string, err error) {
+	if room, err = a.models(); err != nil {
+		return nil, "", err
+	}
+	name, err = pathID(r, "name")
+	return room, name, err
+}
+
+// checkReason bounds a text for the log, in which it may take up to 1000 bytes.
+func checkReason(reason string) error {
+	if len(reason) > 1000 || !utf8.ValidString(reason) {
+		return badParam("reason", "must not be longer than 1000 bytes")
+	}
+	return nil
+}
+
+// complete turns absent lists into empty ones.
+func (m *ModelStatus) complete() {
+	if m.Heads == nil {
+		m.Heads = map[string]HeadMetrics{}
+	}
+	if m.Health.State == "" {
+		m.Health.State = "ok"
+	}
+	m.Health.Reasons = append([]string{}, m.Health.Reasons...)
+}
