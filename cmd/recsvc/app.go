@@ -51,6 +51,7 @@ type app struct {
 	disk      *disk
 	weights   weightCount
 	observe   observe
+	evaluator *evaluator // nil: off
 
 	live     bool      // see openLive
 	declared declared  // what the state is opened under
@@ -214,6 +215,10 @@ func (a *app) tryEngine() (err error) {
 		if opts.Observer, err = a.observe(parts.Features); err != nil {
 			return err
 		}
+	} else if a.live {
+		if err := a.evaluate(&opts); err != nil {
+			return err
+		}
 	}
 	if a.engine, err = engine.Open(parts, opts); err != nil {
 		return err
@@ -222,6 +227,16 @@ func (a *app) tryEngine() (err error) {
 	return errors.Join(
 		a.learning.Register(engine.NewModelCollector(a.models)), a.learning.Register(engine.NewLawCollector(a.engine)),
 		a.learning.Register(engine.NewPatternCollector(a.features)))
+}
+
+// evaluate lets an evaluator look on, where one is configured.
+func (a *app) evaluate(opts *engine.Options) (err error) {
+	a.evaluator, err = newEvaluator(a.config)
+	if a.evaluator == nil || err != nil {
+		return err
+	}
+	opts.Observer, opts.Untraced = a.evaluator.collector, true
+	return a.learning.Register(a.evaluator)
 }
 
 // newParts builds the rooms that the engine drives, empty.

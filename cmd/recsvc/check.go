@@ -79,7 +79,8 @@ func checkRooms(c *config.Config) error {
 	if _, err := rank.New(rank.FromFeatures(store), nil, rank.Options{Scenes: scenes(c)}); err != nil {
 		return c.Errorf("rank.scenes", "%v", err)
 	}
-	return nil
+	_, err = newEvaluator(c)
+	return err
 }
 
 // checkRetention refuses windows that reach further back than our own log: nothing could fill them anew when definitions change. Of a

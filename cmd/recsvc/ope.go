@@ -184,10 +184,8 @@ func (x *evaluating) chosen() []string {
 	if len(x.policies) > 0 {
 		return x.policies
 	}
-	texts := []string{policyUniform, policyServed + ":greedy"}
-	for i := range x.config.Models {
-		texts = append(texts, x.config.Models[i].Name)
-	}
+	x.config.OffPolicy.Policies = nil
+	texts := offPolicies(x.config)
 	if x.frequencies != "" {
 		texts = append(texts, policyFrequencies)
 	}
@@ -279,7 +277,7 @@ func (x *evaluating) source(a *app, std stdio) (src ingest.Source, done func(), 
 }
 
 func (x *evaluating) report() *api.OffPolicy {
-	out := &api.OffPolicy{Reward: x.target, Pending: int64(x.collector.Pending())}
+	out := &api.OffPolicy{Reward: x.target, Pending: x.collector.Pending()}
 	for i, e := range x.evaluations {
 		out.Policies = append(out.Policies, policyValue(x.names[i], e, ope.Bootstrap{Draws: x.draws, Seed: x.seed}))
 	}

@@ -246,3 +246,67 @@ func TestOpeValuesTheOpenBanditLogsAsOthersDo(t *testing.T) {
 		}
 	}
 }
+
+func TestARunningServerTellsWhatChallengersWouldHaveEarned(t *testing.T) {
+	text := strings.Replace(smallConfig, "epsilon: 0,", "epsilon: 0.4,", 1)
+	text = strings.ReplaceAll(text, "alpha: 0.3}", "alpha: 0.3, window: 1s}")
+	text = strings.Replace(text, "features:\n", "  - {name: other, bits: 12, heads: [{name: click, positive: [click], window: 1s}]}\nfeatures:\n", 1) + "lateness: 0s\n"
+	s := startServer(t, text, filepath.Join(t.TempDir(), "data"))
+	cursor := ""
+	for i := range 8 {
+		cursor = s.write("/v1/items", fmt.Sprintf(`{"item":"i%d"}`, i))
+	}
+	past := time.Now().Add(-time.Hour) // windows close as soon as a later event comes
+	shown := 0
+	for n := range 30 {
+		at := past.Add(time.Duration(n) * 3 * time.Second).Format(time.RFC3339Nano)
+		user := fmt.Sprintf("u%d", n%7)
+		list := s.recommend("user", user, "n", "4", "after", cursor)
+		var seen []fields
+		for _, it := range list.Items {
+			shown++
+			seen = append(seen, fields{"type": "exposure", "user": user, "item": it.Item, "request": list.Request, "position": it.Position, "ts": at})
+		}
+		cursor = s.events(append(seen, fields{"type": "click", "user": user, "item": list.Items[0].Item, "request": list.Request, "ts": at})...)
+	}
+	s.after(s.events(fields{"type": "view", "user": "u0", "item": "i0"}))
+	var v api.OffPolicy
+	s.want(200, &v, "GET", "/admin/v1/ope", "")
+	if v.Reward != "ctr/click" || v.WindowSeconds != 86400 || len(v.Policies) != 4 || v.Policies[3].Policy != "other" || v.Pending != 0 {
+		t.Fatalf("%+v", v)
+	}
+	for _, p := range v.Policies {
+		slots := p.Slots[0]
+		if slots.N != int64(shown) || len(p.Skipped) > 0 || len(slots.Positions) != 4 || slots.Clusters != 7 {
+			t.Errorf("%d shown: %+v", shown, p)
+		}
+		if logged := *slots.Estimates["logged"].Value; logged != 0.25 {
+			t.Errorf("the log earned %v", logged)
+		}
+		// Only what stood first was clicked, whatever it was.
+		if first := slots.Positions[0].Estimates["snips"]; math.Abs(*first.Value-1) > 1e-12 {
+			t.Errorf("%s in position 1: %+v", p.Policy, first)
+		}
+	}
+	if n := s.metric("recsvc_ope_impressions", `outcome="evaluated",policy="other"`); n != float64(shown) {
+		t.Errorf("the metric has %v impressions of %d", n, shown)
+	}
+}
+
+func TestWrongPoliciesOfAConfigurationAreNamedWithTheirPlace(t *testing.T) {
+	for setting, want := range map[string]string{
+		"policies: [ctr, gone]":   `off_policy.policies[1]`,
+		"policies: [frequencies]": "-frequencies",
+		"reward: gone":            "off_policy.reward",
+		"clip: 0.5":               "off_policy.clip",
+		"window: 1s":              "off_policy.window",
+		"pending: 0":              "off_policy.pending",
+	} {
+		path := writeConfig(t, smallConfig+"off_policy: {"+setting+"}\n")
+		if _, _, err := call(t, "check", "-config", path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	s := startServer(t, smallConfig+"off_policy: {enabled: false}\n", filepath.Join(t.TempDir(), "data"))
+	s.want(503, nil, "GET", "/admin/v1/ope", "")
+}

@@ -103,6 +103,9 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
 		Models: &modelRoom{a}, Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
+	if a.evaluator != nil {
+		rooms.Evaluator = a.evaluator
+	}
 	intake, err := a.newIntake()
 	if err != nil {
 		return nil, err

@@ -70,6 +70,7 @@ func (c *Config) check() Errors {
 	k.models()
 	k.feedback()
 	k.recall()
+	k.offPolicy()
 	for name, s := range c.Rank.Scenes {
 		k.scene("rank.scenes."+name, s)
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Feedback      Feedback  `yaml:"feedback"`
 	Recall        Recall    `yaml:"recall"`
 	Rank          Rank      `yaml:"rank"`
+	OffPolicy     OffPolicy `yaml:"off_policy"`
 
 	file    string
 	places  map[string]place // by path; of what stands in the file
@@ -116,10 +117,11 @@ func Default() *Config {
 			DeadLetters:    10_000,
 			FreeBytes:      256 << 20,
 		},
-		Backup:   defaultBackup(),
-		Outbox:   Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
-		Feedback: Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
-		Recall:   defaultRecall(),
-		Rank:     Rank{Scenes: map[string]Scene{}},
+		Backup:    defaultBackup(),
+		OffPolicy: defaultOffPolicy(),
+		Outbox:    Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
+		Feedback:  Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
+		Recall:    defaultRecall(),
+		Rank:      Rank{Scenes: map[string]Scene{}},
 	}
 }

@@ -75,6 +75,8 @@ type Options struct {
 
 	// Observer is told what is captured and what becomes of it; nil: nobody is.
 	Observer Observer
+	// Untraced says that the Observer does not ask which feature has made a slot, which takes time to note.
+	Untraced bool
 
 	// Tap takes what the models would be given, which then learn nothing and predict 0; nil: nobody does. It excludes an Observer.
 	Tap Tap
@@ -160,7 +162,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	}
 	if opts.Observer != nil {
 		opts.Feedback.Watch = opts.Observer
-		e.query.Trace(true) // it may ask which feature has made a slot
+		e.query.Trace(!opts.Untraced) // it may ask which feature has made a slot
 	}
 	if opts.Tap != nil {
 		opts.Feedback.Watch = opts.Tap

@@ -2,6 +2,7 @@ package ope
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 
@@ -48,6 +49,7 @@ type Collector struct {
 	slots   []waiting
 	choices []Choice // len(Policies) for each place
 	free    []int32
+	pending atomic.Int64 // len(waiting)
 
 	unfollowed []Choice // what all policies make of one too many
 
@@ -113,8 +115,8 @@ func NewCollector(opts CollectorOptions) (*Collector, error) {
 	return c, nil
 }
 
-// Pending is how many impressions wait for their reward.
-func (c *Collector) Pending() int { return len(c.waiting) }
+// Pending is how many impressions wait for their reward. Anyone may ask.
+func (c *Collector) Pending() int64 { return c.pending.Load() }
 
 // Err implements engine.Observer.
 func (c *Collector) Err() error { return nil }
@@ -204,6 +206,7 @@ func (c *Collector) keep(w waiting, made []Choice) {
 	c.slots[place] = w
 	copy(c.choices[int(place)*n:], made)
 	c.waiting[w.id] = place
+	c.pending.Store(int64(len(c.waiting)))
 }
 
 // find returns the impression of an id; nil: it is not followed.
@@ -280,6 +283,7 @@ func (c *Collector) Ended(id uint64, end feedback.End) {
 	}
 	c.free = append(c.free, c.waiting[id])
 	delete(c.waiting, id)
+	c.pending.Store(int64(len(c.waiting)))
 }
 
 // Requested implements feedback.Watcher.
