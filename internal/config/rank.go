@@ -17,7 +17,7 @@ type Scene struct {
 	ScanLimit  int           `yaml:"scan_limit"` // items looked at, at most, when filling up; 10000
 	Epsilon    float64       `yaml:"epsilon"`    // probability of a uniform draw in each slot; 0.05
 	Swap       Swap          `yaml:"swap"`
-	Budget     time.Duration `yaml:"budget"`     // most that one list may take; 100ms
+	Budget     time.Duration `yaml:"budget"` // most that one list may take; 100ms
 	Seen       Seen          `yaml:"seen"`
 }
 

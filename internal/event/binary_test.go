@@ -73,9 +73,13 @@ func goldenSwaps() []Record {
 
 // A failure here means that logs written by earlier versions can no longer be read: do not update the file,
 // add a version to the decoder.
-func TestVersion1IsReadForEver(t *testing.T) { readForEver(t, "testdata/records_v1.hex", goldenRecords()) }
+func TestVersion1IsReadForEver(t *testing.T) {
+	readForEver(t, "testdata/records_v1.hex", goldenRecords())
+}
 
-func TestVersion2IsReadForEver(t *testing.T) { readForEver(t, "testdata/records_v2.hex", goldenSwaps()) }
+func TestVersion2IsReadForEver(t *testing.T) {
+	readForEver(t, "testdata/records_v2.hex", goldenSwaps())
+}
 
 func TestASwapThatIsNoneIsCorrupt(t *testing.T) {
 	for _, pair := range [][2]int32{{2, 2}, {3, 1}, {0, 4}, {-1, 4}} {
