@@ -65,6 +65,7 @@ func (c *Config) check() Errors {
 	k.keys()
 	k.limits()
 	k.backup()
+	k.publish()
 	k.features()
 	k.patterns()
 	k.models()

@@ -11,6 +11,7 @@ type Config struct {
 	Lateness        time.Duration `yaml:"lateness"`         // how far event time may lag before the watermark; 5s
 	Horizon         time.Duration `yaml:"horizon"`          // how late an event may come, and how long ids are remembered; 24h
 	MaxFuture       time.Duration `yaml:"max_future"`       // how far ahead of receipt a live event's ts may be; 5m
+	Role            string        `yaml:"role"`             // all, trainer or server; all
 	Seed            int64         `yaml:"seed"`             // of exploration's randomness; 0: a different one each start
 
 	Checkpoint Checkpoint `yaml:"checkpoint"`
@@ -22,6 +23,7 @@ type Config struct {
 	Keys       []Key      `yaml:"keys"`
 	Limits     Limits     `yaml:"limits"`
 	Backup     Backup     `yaml:"backup"`
+	Publish    Publish    `yaml:"publish"`
 
 	ItemlessTypes []string  `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
 	Features      []Feature `yaml:"features"`
@@ -101,6 +103,7 @@ func Default() *Config {
 		Lateness:        5 * time.Second,
 		Horizon:         24 * time.Hour,
 		MaxFuture:       5 * time.Minute,
+		Role:            RoleAll,
 		Checkpoint:      Checkpoint{Interval: 10 * time.Second, MinPause: time.Second, Timeout: 10 * time.Minute},
 		Memory:          Memory{DedupIDs: 20_000_000, LatePairs: 20_000_000},
 		Scrub:           Scrub{Every: 24 * time.Hour, BytesPerSec: 20 << 20},
@@ -119,6 +122,7 @@ func Default() *Config {
 		},
 		Backup:    defaultBackup(),
 		OffPolicy: defaultOffPolicy(),
+		Publish:   defaultPublish(),
 		Outbox:    Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
 		Feedback:  Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
 		Recall:    defaultRecall(),

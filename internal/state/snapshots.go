@@ -60,6 +60,15 @@ func NewSnapshots(dir string) (*Snapshots, error) {
 	return s, nil
 }
 
+// ViewSnapshots opens a directory that another process writes to: what is there may be listed and read.
+func ViewSnapshots(dir string) (*Snapshots, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("snapshots: %w", err)
+	}
+	return &Snapshots{dir: dir, root: root}, nil
+}
+
 // clean removes temporary files and contents without a description, which is written last.
 func (s *Snapshots) clean() error {
 	names, err := fs.ReadDir(s.root.FS(), ".")
