@@ -50,6 +50,7 @@ type app struct {
 	scrub     *scrubber
 	disk      *disk
 	weights   weightCount
+	follow    *follower // nil: it learns itself
 	observe   observe
 	evaluator *evaluator // nil: off
 
@@ -87,6 +88,11 @@ func openLive(c *config.Config, log *zap.Logger) (*app, error) {
 }
 
 func openAs(a *app, c *config.Config, log *zap.Logger) (*app, error) {
+	if !a.live { // what runs over history does all of it by itself
+		alone := *c
+		alone.Role = config.RoleAll
+		c = &alone
+	}
 	a.config, a.log, a.registry = c, log, prometheus.NewRegistry()
 	a.scrub = &scrubber{app: a}
 	limitMemory(memoryBudget(c))
@@ -245,7 +251,12 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 	if parts.Features, err = newFeatures(c, store); err != nil {
 		return parts, err
 	}
-	if parts.Models, err = newModels(c); err != nil {
+	if c.Role == config.RoleServer {
+		parts.Models, err = nameModels(c)
+	} else {
+		parts.Models, err = newModels(c)
+	}
+	if err != nil {
 		return parts, err
 	}
 	if parts.Clock, err = ingest.NewClock(clockOptions(c)); err != nil {
@@ -263,7 +274,8 @@ func (a *app) engineOptions() engine.Options {
 	opts := engine.Options{
 		Feedback: feedbackOptions(c), Score: scoreHeads(c), Champion: c.Champion(), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
 		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
-		Snapshots: a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
+		FeaturesOnly: c.Role == config.RoleServer,
+		Snapshots:    a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
 	}
 	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs
 	if a.wal != nil {

@@ -111,6 +111,16 @@ func newModels(c *config.Config) (models []*model.Model, err error) {
 	return models, nil
 }
 
+// nameModels builds models that are never learned by or asked: an engine that makes features alone wants to know of their heads.
+func nameModels(c *config.Config) ([]*model.Model, error) {
+	small := *c
+	small.Models = slices.Clone(c.Models)
+	for i := range small.Models {
+		small.Models[i].Bits = 10
+	}
+	return newModels(&small)
+}
+
 func newModel(c *config.Config, at int) (*model.Model, error) {
 	m, path := &c.Models[at], fmt.Sprintf("models[%d]", at)
 	opts := model.Options{Name: m.Name, Bits: m.Bits}

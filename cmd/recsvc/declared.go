@@ -25,6 +25,8 @@ type learning struct {
 	Models            []config.Model
 	Feedback          config.Feedback
 	Lateness, Horizon time.Duration
+
+	ServesOnly bool `json:",omitempty"` // there are no weights and no joins
 }
 
 func declare(c *config.Config) declared {
@@ -34,7 +36,7 @@ func declare(c *config.Config) declared {
 		m.Score, m.Role = "", "" // which head of which model lists are ranked by is no matter of state
 		m.Features = nil         // among those of the features
 	}
-	text, err := json.Marshal(learning{models, c.Feedback, c.Lateness, c.Horizon})
+	text, err := json.Marshal(learning{models, c.Feedback, c.Lateness, c.Horizon, c.Role == config.RoleServer})
 	if err != nil {
 		panic(err) // plain numbers and texts, all finite
 	}

@@ -42,7 +42,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "[-config FILE] [-listen ADDR] [-data DIR]", "run the server", serve},
+		{"serve", "[-config FILE] [-listen ADDR] [-data DIR] [-role ROLE]", "run the server", serve},
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-since TIME] [-until TIME] [-config FILE] [-data DIR] [-append] [-json]", "push event files or an archive through the whole engine and report what was learned", replay},
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},

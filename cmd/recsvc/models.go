@@ -111,6 +111,9 @@ func (r *modelRoom) control(ctx context.Context, i int, c *event.Control) (api.M
 
 // modelStatuses describe all models: the champion first, then the others in the order of the configuration.
 func (a *app) modelStatuses() []api.ModelStatus {
+	if a.follow != nil {
+		return a.follow.statuses()
+	}
 	_, champion := a.engine.Champion()
 	out := []api.ModelStatus{a.modelStatus(champion)}
 	for i := range a.models {

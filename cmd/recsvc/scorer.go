@@ -14,10 +14,11 @@ import (
 type scorers struct {
 	engine *engine.Engine
 	all    []*scorer // by model
+	follow *follower // nil: by the models that learn here
 }
 
 func newScorers(a *app) *scorers {
-	s := &scorers{engine: a.engine}
+	s := &scorers{engine: a.engine, follow: a.follow}
 	for i, head := range scoreHeads(a.config) {
 		s.all = append(s.all, newScorer(a.models[i], head, a.engine))
 	}
@@ -26,16 +27,26 @@ func newScorers(a *app) *scorers {
 
 // Choose implements rank.Chooser.
 func (s *scorers) Choose() rank.Scorer {
+	if s.follow != nil {
+		return s.follow.choose()
+	}
 	_, i := s.engine.Champion()
 	return s.all[i]
 }
 
 // Version implements rank.Scorer.
-func (s *scorers) Version() string { return s.Choose().Version() }
+func (s *scorers) Version() string {
+	if by := s.Choose(); by != nil {
+		return by.Version()
+	}
+	return ""
+}
 
 // Score implements rank.Scorer.
 func (s *scorers) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
-	s.Choose().Score(dst, shared, rows)
+	if by := s.Choose(); by != nil {
+		by.Score(dst, shared, rows)
+	}
 }
 
 // scorer orders candidates by one head of a model, beside the learner.
@@ -43,6 +54,8 @@ type scorer struct {
 	model  *model.Model
 	head   *model.Head
 	engine *engine.Engine
+
+	version string // of weights that do not change; "": they are those of the engine
 
 	scratch sync.Pool // of *[]float64, for Score: the sums of the shared part and of a candidate
 }
@@ -55,6 +68,9 @@ func newScorer(m *model.Model, head int, e *engine.Engine) *scorer {
 
 // Version names the model by the place in the log that it has learned from.
 func (s *scorer) Version() string {
+	if s.version != "" {
+		return s.version
+	}
 	return modelAt(s.model, s.engine.Applied())
 }
 

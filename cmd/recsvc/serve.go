@@ -31,10 +31,11 @@ func serve(ctx context.Context, args []string, std stdio) error {
 	file := fs.String("config", "", "configuration `FILE`")
 	fs.String("listen", "", "`ADDR`ess to listen on, host:port")
 	fs.String("data", "", "data `DIR`ectory")
+	fs.String("role", "", "all, trainer or server: see docs/operations.md; `ROLE` of the configuration")
 	if err := parse(fs, args, nil); err != nil {
 		return err
 	}
-	c, err := loadConfig(*file, given(fs, "listen", "data"))
+	c, err := loadConfig(*file, given(fs, "listen", "data", "role"))
 	if err != nil {
 		return err
 	}
@@ -64,6 +65,7 @@ type server struct {
 	ranker   *rank.Ranker
 	copier   *Copier // nil: none is configured
 	mail     *mailroom
+	publish  *publisher // nil: it is no trainer
 	api      *api.API
 	listener net.Listener
 }
@@ -93,6 +95,10 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	if err = errors.Join(err, a.backfill.register(a.registry)); err != nil {
 		return nil, err
 	}
+	if s.publish, err = newPublisher(a); err != nil {
+		return nil, err
+	}
+	a.follow = newFollower(a)
 	s.ranker, err = rank.New(rank.FromFeatures(a.features), newScorers(a), rank.Options{
 		Scenes: scenes(c), Seed: uint64(c.Seed), Registerer: a.registry,
 	})
@@ -101,7 +107,10 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	rooms := api.Rooms{
 		Log: a.sink, Gate: &gate{app: a}, Ranker: s.ranker, Reader: &reader{a.features}, Engine: &engineRoom{a},
-		Models: &modelRoom{a}, Snapshots: &snapshotRoom{a}, Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
+		Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
+	}
+	if a.follow == nil {
+		rooms.Models, rooms.Snapshots = &modelRoom{a}, &snapshotRoom{a}
 	}
 	if a.evaluator != nil {
 		rooms.Evaluator = a.evaluator
@@ -179,17 +188,16 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 	g.Go(func() error { return s.scrub.run(ctx) })
 	g.Go(func() error { return s.backfill.run(ctx) })
 	g.Go(func() error { return s.copier.Run(ctx) })
+	g.Go(func() error { return s.follow.run(ctx) })
 	g.Go(func() error {
 		if err := s.awaitReady(ctx); err != nil {
 			return nil // stopped before
 		}
-		g.Go(func() error {
-			s.mail.run(ctx)
-			return nil
-		})
-		if err := s.mail.open(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the outbox is not open yet", zap.Error(err))
+		s.follow.look() // the first list is scored, if it can be
+		if s.follow == nil {
+			s.openMail(ctx, g)
 		}
+		g.Go(func() error { return s.publish.run(ctx) })
 		s.log.Info("ready", zap.String("url", url), zap.Stringer("cursor", s.engine.Applied()))
 		if err := ready(ctx, url); err != nil {
 			return err
@@ -202,6 +210,17 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 	}
 	s.log.Info("stopped", zap.Duration("served", time.Since(start)), zap.Stringer("cursor", s.engine.Applied()))
 	return err
+}
+
+// openMail lets the outputs of patterns out. Where there is a trainer, it is the one who sends them.
+func (s *server) openMail(ctx context.Context, g *errgroup.Group) {
+	g.Go(func() error {
+		s.mail.run(ctx)
+		return nil
+	})
+	if err := s.mail.open(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("the outbox is not open yet", zap.Error(err))
+	}
 }
 
 // awaitReady returns when the engine has caught up.

@@ -37,15 +37,24 @@ func (s *snapshotRoom) Create(ctx context.Context, note string) (api.Snapshot, e
 	meta := state.SnapshotMeta{Created: time.Now().UTC()}
 	err := s.snapshots.Create(&meta, func(w io.Writer) error {
 		return s.engine.WriteSnapshot(ctx, w, func(cursor event.Cursor) (snapshot.Description, error) {
-			metrics, err := json.Marshal(s.headMetrics())
-			d := snapshot.Description{
-				Created: meta.Created, Cursor: cursor.String(), Models: s.versions(cursor), Metrics: metrics, Note: note,
-			}
+			d, err := s.description(meta.Created, cursor)
+			d.Note = note
 			describe(&meta, d)
 			return d, err
 		})
 	})
 	return apiSnapshot(meta), err
+}
+
+// description tells of the weights as of a place in the log.
+func (a *app) description(created time.Time, at event.Cursor) (snapshot.Description, error) {
+	d := snapshot.Description{Created: created, Cursor: at.String(), Champion: a.champion().Name()}
+	for _, m := range a.models {
+		d.Models = append(d.Models, modelAt(m, at))
+	}
+	var err error
+	d.Metrics, err = json.Marshal(a.headMetrics())
+	return d, err
 }
 
 // describe says of a kept snapshot what its content says of itself.
@@ -88,9 +97,9 @@ func (s *snapshotRoom) Import(_ context.Context, sum string, content io.Reader) 
 	return apiSnapshot(meta), err == nil, err
 }
 
-func (s *snapshotRoom) headMetrics() map[string]map[string]api.Metrics {
+func (a *app) headMetrics() map[string]map[string]api.Metrics {
 	models := map[string]map[string]api.Metrics{}
-	for _, m := range s.models {
+	for _, m := range a.models {
 		heads := map[string]api.Metrics{}
 		for _, h := range m.Heads() {
 			heads[h.Name()] = apiMetrics(h.Validation().Total())

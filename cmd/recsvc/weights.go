@@ -26,15 +26,19 @@ func (w *weightCount) of(m *model.Model) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now := time.Now(); now.Sub(w.counts[m].at) > weightsEvery {
-		c := counted{at: now}
-		for _, h := range m.Heads() {
-			nonZero, _ := h.Weights()
-			c.n += int64(nonZero)
-		}
+		c := counted{at: now, n: countWeights(m)}
 		if w.counts == nil {
 			w.counts = map[*model.Model]counted{}
 		}
 		w.counts[m] = c
 	}
 	return w.counts[m].n
+}
+
+func countWeights(m *model.Model) (n int64) {
+	for _, h := range m.Heads() {
+		nonZero, _ := h.Weights()
+		n += int64(nonZero)
+	}
+	return n
 }

@@ -42,9 +42,10 @@ var (
 
 // Description tells of the weights in a file.
 type Description struct {
-	Created time.Time       `json:"created"`           // UTC
-	Cursor  string          `json:"cursor"`            // what of the log they have learned from
-	Models  []string        `json:"models"`            // name@version
-	Metrics json.RawMessage `json:"metrics,omitempty"` // by model, then head
-	Note    string          `json:"note,omitempty"`
+	Created  time.Time       `json:"created"`            // UTC
+	Cursor   string          `json:"cursor"`             // what of the log they have learned from
+	Models   []string        `json:"models"`             // name@version
+	Champion string          `json:"champion,omitempty"` // the model that served
+	Metrics  json.RawMessage `json:"metrics,omitempty"`  // by model, then head
+	Note     string          `json:"note,omitempty"`
 }

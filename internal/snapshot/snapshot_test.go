@@ -13,7 +13,7 @@ import (
 )
 
 var about = Description{
-	Created: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC), Cursor: "0-1834", Models: []string{"ctr@1834"},
+	Created: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC), Cursor: "0-1834", Models: []string{"ctr@1834"}, Champion: "ctr",
 	Metrics: []byte(`{"ctr":{}}`), Note: "before the sale",
 }
 
