@@ -232,6 +232,7 @@ func (a *app) tryEngine() (err error) {
 	a.features, a.models, a.letters = parts.Features, parts.Models, parts.Letters
 	return errors.Join(
 		a.learning.Register(engine.NewModelCollector(a.models)), a.learning.Register(engine.NewLawCollector(a.engine)),
+		a.learning.Register(engine.NewFeedbackCollector(a.engine)),
 		a.learning.Register(engine.NewPatternCollector(a.features)))
 }
 

@@ -56,6 +56,8 @@ func feedbackOptions(c *config.Config) feedback.Options {
 		ExposureWait: c.Feedback.ExposureWait, LateMemory: c.Feedback.LateMemory, Positions: c.Feedback.Positions,
 		ScenePositions: c.Feedback.ScenePositions, ShownClip: c.Feedback.ShownClip,
 		ServedIsExposure: make(map[string]bool),
+		MinVisible:       c.Feedback.MinVisible.Seconds(), MaxOutcomes: c.Feedback.MaxOutcomes,
+		Stalls: feedback.StallOptions(c.Feedback.Stalls),
 	}
 	for _, scene := range c.Feedback.ServedIsExposure {
 		o.ServedIsExposure[scene] = true
@@ -77,6 +79,13 @@ func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	for _, p := range h.Positive {
 		head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
 	}
+	if h.Confirm.Type != "" {
+		head.Confirm = &feedback.Label{Type: h.Confirm.Type, Min: h.Confirm.Min}
+	}
+	if h.WeightBy != "" {
+		head.ValueCap = h.WeightCap
+	}
+	head.Sampling = feedback.Sampling{Keep: h.Sample.Negatives}
 	return head
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"recsvc/internal/api"
 	"recsvc/internal/engine"
+	"recsvc/internal/feedback"
 )
 
 // Status implements api.Engine.
@@ -20,12 +21,33 @@ func (e *engineRoom) Status() api.Status {
 			DeadLettered: int64(s.DeadLettered),
 		},
 	}
+	out.Feedback = feedbackStatus(&s.Feedback)
 	out.Backfill = e.backfill.status()
 	if s.Watermark != 0 {
 		out.Watermark = &s.Watermark
 	}
 	if c, ok := e.engine.LastCheckpoint(); ok {
 		out.Checkpoint = checkpointStatus(c)
+	}
+	return out
+}
+
+func feedbackStatus(c *feedback.Counters) api.FeedbackStatus {
+	out := api.FeedbackStatus{
+		Exposures: c.Exposures, Implied: c.ImpliedExposures, Duplicate: c.DuplicateExposures, CapturedLate: c.CapturedLate,
+		Brief: c.BriefExposures, Unseen: c.Unseen, Unexposed: c.Unexposed, OverQuota: c.OverQuota,
+		Heads: make([]api.HeadFeedback, len(c.Heads)),
+	}
+	for i := range c.Heads {
+		h := &c.Heads[i]
+		model, head, _ := strings.Cut(h.Name, "/")
+		out.Heads[i] = api.HeadFeedback{
+			Model: model, Head: head, Positive: h.Positive, Negative: h.Negative, Pending: h.Pending, Erased: h.Erased, Dropped: h.Dropped,
+			Late: h.LateOutcomes, Duplicate: h.DuplicateOutcomes, Unconfirmed: h.Unconfirmed, LeftOut: h.LeftOut, Stalls: h.Stalls,
+		}
+		if h.Stalled {
+			out.Heads[i].StalledSince = &h.StalledFrom
+		}
 	}
 	return out
 }

@@ -241,7 +241,8 @@ func (e fakeEngine) Status() Status {
 			}},
 			{Name: "embedded"},
 		},
-		Counts: Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
+		Counts:   Counts{Received: 10, Applied: 8, Duplicate: 1, Late: 1},
+		Feedback: FeedbackStatus{Exposures: 9, Implied: 1, Heads: []HeadFeedback{{Model: "ctr", Head: "click", Positive: 4, Negative: 3, Pending: 2, StalledSince: &at}}},
 		Models: []ModelStatus{{Name: "ctr", Role: "champion", Version: "ctr@1834", Refresh: "online", Heads: map[string]HeadMetrics{
 			"click": {Metrics: Metrics{N: 10, Positives: 4, AUC: &auc}},
 		}}},

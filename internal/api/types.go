@@ -113,9 +113,41 @@ type Status struct {
 	Memory      MemoryStatus     `json:"memory"`
 	Disk        DiskStatus       `json:"disk"`
 	Counts      Counts           `json:"counts"`
+	Feedback    FeedbackStatus   `json:"feedback"`
 	Models      []ModelStatus    `json:"models"`
 	Backfill    *BackfillStatus  `json:"backfill,omitempty" doc:"features that have changed since the start before"`
 	Version     string           `json:"version"`
+}
+
+// FeedbackStatus tells what became of exposures and outcomes, over the life of the state.
+type FeedbackStatus struct {
+	Exposures    int64          `json:"exposures" doc:"items that were shown"`
+	Implied      int64          `json:"implied" doc:"of these: known from an outcome alone"`
+	Duplicate    int64          `json:"duplicate" doc:"exposures of what was shown already"`
+	CapturedLate int64          `json:"captured_late" doc:"of the exposures: an outcome came before the served list, so nothing was learned"`
+	Brief        int64          `json:"brief" doc:"exposures too short to be evidence; see feedback.min_visible"`
+	Unseen       int64          `json:"unseen" doc:"items of which no more than brief exposures came"`
+	Unexposed    int64          `json:"unexposed" doc:"items served of which no exposure came"`
+	OverQuota    int64          `json:"over_quota" doc:"outcomes beyond feedback.max_outcomes"`
+	Heads        []HeadFeedback `json:"heads"`
+}
+
+// HeadFeedback tells what became of the exposures under one head: positive + negative + pending + erased + dropped + captured_late
+// of all heads' are the exposures.
+type HeadFeedback struct {
+	Model        string      `json:"model"`
+	Head         string      `json:"head"`
+	Positive     int64       `json:"positive"`
+	Negative     int64       `json:"negative"`
+	Pending      int64       `json:"pending"`
+	Erased       int64       `json:"erased"`
+	Dropped      int64       `json:"dropped" doc:"shown while outcomes had stopped, and not learned"`
+	Late         int64       `json:"late" doc:"outcomes outside the window"`
+	Duplicate    int64       `json:"duplicate" doc:"outcomes of what had one"`
+	Unconfirmed  int64       `json:"unconfirmed" doc:"negatives with an outcome that nothing confirmed"`
+	LeftOut      int64       `json:"left_out" doc:"negatives that sampling left out"`
+	Stalls       int64       `json:"stalls" doc:"times that outcomes stopped while exposures went on"`
+	StalledSince *event.Time `json:"stalled_since,omitempty" doc:"they have stopped now: when, in event time, that was found"`
 }
 
 // BackfillStatus tells of the state of changed features, which is made from the log while those of before serve.

@@ -12,7 +12,7 @@ import (
 var (
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	roles        = []string{"read", "write", "admin"}
-	delays       = []string{"correct", "close"}
+	delays       = []string{"correct", "close", "fake_negative"}
 	examinations = []string{"none", "pbm", "soft"}
 	modelRoles   = []string{roleChampion, "challenger", "shadow"}
 	channels     = []string{"trending", "similar", "categories", "new"}
@@ -205,11 +205,13 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 	k.that(h.L1 >= 0, path+".l1", "must not be negative")
 	k.that(h.L2 >= 0, path+".l2", "must not be negative")
 	k.that(h.Clip > 0, path+".clip", "must be above 0")
+	k.evidence(path, h)
 }
 
 func (k *checker) feedback() {
 	f := k.c.Feedback
 	k.positive("feedback.exposure_wait", f.ExposureWait)
+	k.stalls()
 	k.that(f.LateMemory > 0 && f.LateMemory <= 7*24*time.Hour, "feedback.late_memory", "must be more than 0, and at most 168h")
 	k.positions("feedback.positions", f.Positions)
 	for scene, table := range f.ScenePositions {

@@ -124,7 +124,7 @@ func Default() *Config {
 		OffPolicy: defaultOffPolicy(),
 		Publish:   defaultPublish(),
 		Outbox:    Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
-		Feedback:  Feedback{ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour},
+		Feedback:  defaultFeedback(),
 		Recall:    defaultRecall(),
 		Rank:      Rank{Scenes: map[string]Scene{}},
 	}

@@ -114,13 +114,17 @@ type Head struct {
 	Name        string        `yaml:"name"`
 	Positive    []Outcome     `yaml:"positive"`    // events that make the label 1
 	Window      time.Duration `yaml:"window"`      // how long after its exposure an outcome counts; 30m
-	Delay       string        `yaml:"delay"`       // correct or close; correct
+	Delay       string        `yaml:"delay"`       // correct, close or fake_negative; correct
 	Examination string        `yaml:"examination"` // none, pbm or soft; none
 	Alpha       float64       `yaml:"alpha"`       // learning rate, above 0; 0.03
 	Beta        float64       `yaml:"beta"`        // above 0; 1
 	L1          float64       `yaml:"l1"`          // 0
 	L2          float64       `yaml:"l2"`          // 0
 	Clip        float64       `yaml:"clip"`        // bound on |gradient| before it is squared; 100
+	Confirm     Outcome       `yaml:"confirm"`     // an event that an outcome needs beside it, such as a dwell of 3 s; absent: none
+	WeightBy    string        `yaml:"weight_by"`   // value: a positive weighs 1 + ln(1 + the value of its event); absent: 1
+	WeightCap   float64       `yaml:"weight_cap"`  // the most that weight_by makes of it; 10
+	Sample      Sample        `yaml:"sample"`
 }
 
 // Outcome selects events: those of a type, or only those with a value of at least Min.
@@ -138,12 +142,16 @@ type Feedback struct {
 
 	ScenePositions   map[string][]float64 `yaml:"scene_positions"`    // instead of Positions, for lists served in a scene
 	ServedIsExposure Strings              `yaml:"served_is_exposure"` // scenes in which to serve an item is to show it
+
+	MinVisible  time.Duration `yaml:"min_visible"`  // an exposure whose value, in seconds, is less is no evidence that the item was seen; 0: any is
+	MaxOutcomes int           `yaml:"max_outcomes"` // outcomes of one user within a minute that are learned; 0: all
+	Stalls      Stalls        `yaml:"stalls"`
 }
 
 func (m *Model) setDefaults() { m.Bits = 22 }
 
 func (h *Head) setDefaults() {
-	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100}
+	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100, WeightCap: 10, Sample: Sample{Negatives: 1}}
 }
 
 // lasting is a duration by its key.

@@ -119,6 +119,7 @@ type Engine struct {
 	held     bool                      // full: see there
 	room     int64                     // bytes for users and pending impressions; see govern
 	coldSeen map[string][4]int64
+	stalled  []bool // by flat head: what was logged last
 	published
 	definitions atomic.Pointer[declaration] // under which the state is, at this moment
 
@@ -174,6 +175,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.joiner = joiner
+	e.stalled = make([]bool, e.lineup.heads())
 	e.captured.P = make([]float32, models.heads())
 	e.sets = e.tables()
 	e.govern() // what is loaded has its share before it comes

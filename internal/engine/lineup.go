@@ -101,7 +101,7 @@ func (l *lineup) learn(s *feedback.Step) {
 	seat := &l.seats[s.Head]
 	seat.model.Learn(seat.head, &model.Example{
 		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
-		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction,
+		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction, FakeNegative: s.FakeNegative,
 	})
 }
 

@@ -56,6 +56,9 @@ func (e *Engine) publishTally() {
 	e.metrics.skew.Add(float64(e.tally.skewed - e.seen.skewed))
 	e.seen.skewed = e.tally.skewed
 
+	counts := e.joiner.Counters()
+	e.tellStalls(&counts)
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := &e.status
@@ -66,7 +69,7 @@ func (e *Engine) publishTally() {
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]
 	s.Served, s.Skewed = e.tally.served, e.tally.skewed
 	s.Records, s.Gaps, s.Delayed = e.tally.received, e.tally.gaps, e.tally.delayed
-	s.Dedup, s.Feedback, s.RecordsLaw = e.Dedup.Len(), e.joiner.Counters(), e.tally.check(e.place)
+	s.Dedup, s.Feedback, s.RecordsLaw = e.Dedup.Len(), counts, e.tally.check(e.place)
 }
 
 func (e *Engine) publishDelay(received event.Time, delay time.Duration) {

@@ -33,7 +33,8 @@ type Outcome struct {
 // Label is the answer to whether a head's outcome came.
 type Label uint8
 
-// The labels. A row that was captured late may have a label that is not known.
+// The labels. A row that was captured late may have a label that is not known, and so may one that was shown while outcomes had
+// stopped.
 const (
 	Unknown Label = iota
 	Negative

@@ -211,6 +211,8 @@ func (t *Table) Ended(id uint64, end feedback.End) {
 	case end == feedback.EndCapturedLate:
 		w.row.CapturedLate = true
 		t.write(id, w)
+	case end == feedback.EndClosed && w.shown: // some head has dropped it
+		t.write(id, w)
 	case end == feedback.EndErased && w.shown:
 		t.counts.Erased++
 	}

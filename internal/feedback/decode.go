@@ -38,6 +38,13 @@ func (r *reader) u8() byte {
 	return 0
 }
 
+func (r *reader) u16() uint16 {
+	if b := r.take(2); b != nil {
+		return binary.LittleEndian.Uint16(b)
+	}
+	return 0
+}
+
 func (r *reader) u32() uint32 {
 	if b := r.take(4); b != nil {
 		return binary.LittleEndian.Uint32(b)
@@ -103,6 +110,22 @@ func (r *reader) counters(into []*int64) {
 	for _, c := range into {
 		*c = int64(r.u64())
 	}
+}
+
+func (r *reader) double() float64 {
+	f := math.Float64frombits(r.u64())
+	if !(f >= 0) || math.IsInf(f, 0) {
+		r.fail(ErrCorrupt, fmt.Sprintf("sum %v", f))
+	}
+	return f
+}
+
+func (r *reader) pulse() (p pulse) {
+	p.exposures, p.outcomes, p.beat = r.double(), r.double(), r.time()
+	p.since, p.back, p.gap = int64(r.u64()), int64(r.u64()), int64(r.u64())
+	p.stalled = r.flags(1) != 0
+	p.from, p.held, p.answered = r.time(), int64(r.u64()), int64(r.u64())
+	return p
 }
 
 // packed reads a pack into an arena's block.

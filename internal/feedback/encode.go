@@ -20,12 +20,14 @@ var (
 //	'j' request hash u64  list
 //	'o' 'g'               what there is one of
 //	'o' 'p' hour u32 number u32   a page of tombstones
+//	'o' 'u' user hash u64         outcomes of a user in a minute
 const (
 	prefixImpression = 'i'
 	prefixList       = 'j'
 	prefixRest       = 'o'
 	restGlobals      = 'g'
 	restPage         = 'p'
+	restQuota        = 'u'
 )
 
 // Versions of the values. A number is never reused.
@@ -33,13 +35,15 @@ const (
 //	pack        lengths uvarint: shared slots, shared values, own slots, own values, context bytes |
 //	            the slots and values as u32 and f32, in that order | the context
 //	impression  version u8 | flags u8 | seq, key, user and item, user, request hash u64 | base, floor i64 |
-//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | p f32 | at i64) |
+//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | gain u16 | p f32 | at i64) |
 //	            raw predictions u8 | as many f32 | pack
 //	list        version u8 | scene, variant u64 | pack
 //	page        version u8 | prints u16 | prints × u64
 //	globals     version u8 | seq u64 | watermark i64 | counters u8 | counters × i64 | heads u8 |
-//	            heads × (name uvarint and bytes | counters u8 | counters × i64) |
-//	            floor: hour u32, number u32 of the first page that is not forgotten before its time
+//	            heads × (name uvarint and bytes | counters u8 | counters × i64 | pulse) |
+//	            floor: hour u32, number u32 of the first page that is not forgotten before its time | clock i64
+//	pulse       exposures, outcomes f64 | beat i64 | since, back, gap i64 | stalled u8 | from i64 | held, answered i64
+//	quota       version u8 | minute i64 | count u32
 //
 // Impressions and lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
 // their states are learned anew from the log, and never read.
@@ -78,6 +82,7 @@ func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 	dst = append(dst, byte(len(j.heads)))
 	for _, st := range j.row(id) {
 		dst = append(dst, byte(st.flags))
+		dst = binary.LittleEndian.AppendUint16(dst, st.gain)
 		dst = appendFloat(dst, st.p)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(st.at))
 	}
@@ -135,9 +140,28 @@ func (j *Joiner) appendGlobals(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(h.Name)))
 		dst = append(dst, h.Name...)
 		dst = appendCounters(dst, h.all())
+		dst = j.pulses[i].append(dst)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.hour)
-	return binary.LittleEndian.AppendUint32(dst, j.tombs.floor.number)
+	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.number)
+	return binary.LittleEndian.AppendUint64(dst, uint64(j.clock))
+}
+
+func (p *pulse) append(dst []byte) []byte {
+	stalled := byte(0)
+	if p.stalled {
+		stalled = 1
+	}
+	for _, u := range [...]uint64{
+		math.Float64bits(p.exposures), math.Float64bits(p.outcomes), uint64(p.beat), uint64(p.since), uint64(p.back), uint64(p.gap),
+	} {
+		dst = binary.LittleEndian.AppendUint64(dst, u)
+	}
+	dst = append(dst, stalled)
+	for _, u := range [...]uint64{uint64(p.from), uint64(p.held), uint64(p.answered)} {
+		dst = binary.LittleEndian.AppendUint64(dst, u)
+	}
+	return dst
 }
 
 func appendCounters(dst []byte, counters []*int64) []byte {

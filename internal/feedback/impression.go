@@ -22,7 +22,7 @@ type impression struct {
 	flags    uint8
 }
 
-// Flags of an impression.
+// Flags of an impression. One that is neither exposed nor waiting was served, or seen too briefly, or both.
 const (
 	isExposed   = 1 << iota // shown
 	isWaiting               // not shown as far as known, but an outcome was applied
@@ -31,22 +31,36 @@ const (
 	isUnlearned             // exposed, the first step not taken
 	listShared              // the shared vector is the list's
 	listContext             // the context is the list's
+	isBrief                 // its exposures were too short to be evidence
 	impFlags    = 1<<iota - 1
 )
 
 // headState is what an impression knows for one head.
 type headState struct {
-	at    event.Time // of the outcome; 0 while there is none
+	at    event.Time // of the outcome, or of the last part of it that came; 0 while there is none
 	p     float32    // as captured
-	flags uint32
+	gain  uint16     // weight of the outcome less 1, in 256ths
+	flags uint16
 }
 
 // Flags of a headState.
 const (
-	isPositive = 1 << iota
-	isClosed   // the window is over and all of it done
-	headFlags  = 1<<iota - 1
+	isPositive  = 1 << iota
+	isClosed    // the window is over and all of it done
+	isClaimed   // an outcome came that is not confirmed
+	isConfirmed // a confirmation came, of an outcome that did not
+	isHeld      // shown while outcomes were stalled: learned and settled at its close, if at all
+	isLeftOut   // its negative was not kept
+	headFlags   = 1<<iota - 1
 )
+
+// maxGain is the greatest weight of a positive.
+const maxGain = 255
+
+// open reports whether the impression, which was shown, is neither settled for the head nor dropped.
+func (st *headState) open() bool {
+	return st.flags&isClosed == 0 && (st.flags&isPositive == 0 || st.flags&isHeld != 0)
+}
 
 // at returns an impression that is in memory. What it returns holds until an impression is next taken out of memory.
 func (j *Joiner) at(id uint32) *impression { return j.imps.at(j.stubs.at(id).slot) }

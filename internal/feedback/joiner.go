@@ -17,11 +17,13 @@ type Joiner struct {
 	rules            map[string][]rule
 	wait             event.Time // length
 	longest          event.Time // the longest window of a head
-	corrects         bool       // some head learns when exposed
+	fresh            bool       // some head learns when exposed
 	positions        []float32
 	scenes           map[uint64][]float32 // by hash of the scene
 	clip             float64
 	servedIsExposure map[string]bool
+	minVisible       float64
+	stalls           StallOptions
 	sink             Sink
 	watch            Watcher
 
@@ -39,6 +41,9 @@ type Joiner struct {
 	tombs     tombstones
 	timers    timers
 	arena     arena
+	quotas    quotas
+	pulses    []pulse    // by head
+	clock     event.Time // the greatest time of an exposure or outcome so far
 
 	byKey  index // (request, item) → id of the impression
 	byUser index // (user, item) → the newest impression in its chain
@@ -81,6 +86,11 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		scenes:           map[uint64][]float32{},
 		clip:             o.ShownClip,
 		servedIsExposure: maps.Clone(o.ServedIsExposure),
+		minVisible:       o.MinVisible,
+		stalls:           o.Stalls,
+		pulses:           make([]pulse, len(o.Heads)),
+		clock:            none,
+		quotas:           quotas{most: uint32(o.MaxOutcomes)},
 		sink:             sink,
 		watch:            o.Watch,
 		watermark:        none,
@@ -93,7 +103,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		window := event.Time(h.Window)
 		j.heads = append(j.heads, j.newHead(&h))
 		j.longest = max(j.longest, window)
-		j.corrects = j.corrects || h.Delay == Correct
+		j.fresh = j.fresh || h.Delay != Close
 		j.counts.Heads = append(j.counts.Heads, HeadCounters{Name: h.Name})
 	}
 	for scene, table := range o.ScenePositions {
@@ -102,12 +112,22 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.impSet = dirty.NewSet((*impressionTable)(j))
 	j.listSet = dirty.NewSet((*listTable)(j))
 	j.restSet = dirty.NewSet((*restTable)(j))
+	j.quotas.set = dirty.NewSet(&j.quotas)
 	j.tombs.set, j.tombs.forgotten = j.restSet, &j.counts.Forgotten
 	return j, nil
 }
 
 func (j *Joiner) newHead(o *HeadOptions) head {
-	h := head{name: o.Name, window: event.Time(o.Window), close: o.Delay == Close, examined: o.Examination != ExamineNone, raw: -1}
+	h := head{
+		name: o.Name, window: event.Time(o.Window), delay: o.Delay, examined: o.Examination != ExamineNone, confirms: o.Confirm != nil,
+		cap: o.ValueCap, keep: math.MaxUint64, inverse: 1, odds: o.Sampling.Odds, raw: -1,
+	}
+	if keep := o.Sampling.Keep; keep < 1 {
+		h.keep = uint64(keep * (1 << 63) * 2)
+		if !h.odds {
+			h.inverse = float32(1 / keep)
+		}
+	}
 	if o.Raw {
 		h.raw = j.raws
 		j.raws++
@@ -128,6 +148,7 @@ func (j *Joiner) Advance(watermark event.Time) {
 	j.touchRest()
 	j.watermark = watermark
 	j.tombs.expire(watermark)
+	j.quotas.expire(watermark)
 	for j.err == nil {
 		t, ok := j.timers.next(watermark)
 		if !ok {
@@ -158,6 +179,11 @@ func (j *Joiner) Longest() time.Duration { return time.Duration(max(j.longest, j
 func (j *Joiner) Counters() Counters {
 	c := j.counts
 	c.Heads = slices.Clone(c.Heads)
+	for h := range j.pulses {
+		if p := &j.pulses[h]; p.stalled {
+			c.Heads[h].Stalled, c.Heads[h].StalledFrom = true, p.from
+		}
+	}
 	return c
 }
 
@@ -181,7 +207,7 @@ func (j *Joiner) Erase(user string) int {
 			continue
 		}
 		for h := range j.heads {
-			if s.flags&isExposed != 0 && j.state(id, h).flags&(isPositive|isClosed) == 0 {
+			if s.flags&isExposed != 0 && j.state(id, h).open() {
 				j.counts.Heads[h].Pending--
 				j.counts.Heads[h].Erased++
 			}
@@ -190,9 +216,12 @@ func (j *Joiner) Erase(user string) int {
 		j.free(id)
 		n++
 	}
+	j.quotas.erase(hash)
 	j.relieve()
 	return n
 }
 
 // Sets returns the tables of the join, for checkpoints.
-func (j *Joiner) Sets() []*dirty.Set { return []*dirty.Set{j.impSet, j.listSet, j.restSet} }
+func (j *Joiner) Sets() []*dirty.Set {
+	return []*dirty.Set{j.impSet, j.listSet, j.restSet, j.quotas.set}
+}

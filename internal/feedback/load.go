@@ -49,6 +49,9 @@ func (j *Joiner) load(key, value []byte, sum dirty.Sum) error {
 	case len(key) == 10 && key[0] == prefixRest && key[1] == restPage:
 		return j.loadPage(binary.BigEndian.Uint32(key[2:]), binary.BigEndian.Uint32(key[6:]), value, sum)
 	}
+	if len(key) == 10 && key[0] == prefixRest && key[1] == restQuota {
+		return j.quotas.load(binary.BigEndian.Uint64(key[2:]), value, sum)
+	}
 	return fmt.Errorf("%w: key of no table", ErrCorrupt)
 }
 
@@ -98,7 +101,7 @@ func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err erro
 	}
 	j.stateScratch = j.stateScratch[:0]
 	for range j.heads {
-		j.stateScratch = append(j.stateScratch, headState{flags: uint32(r.flags(headFlags)), p: r.float(), at: r.time()})
+		j.stateScratch = append(j.stateScratch, headState{flags: uint16(r.flags(headFlags)), gain: r.u16(), p: r.float(), at: r.time()})
 	}
 	p.states = j.stateScratch
 	if n := r.u8(); r.err == nil && int(n) != j.raws {
@@ -212,12 +215,14 @@ func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 	var c Counters
 	r.counters(c.fixed())
 	heads := int(r.u8())
+	var pulses []pulse
 	for i := 0; i < heads && r.err == nil; i++ {
 		h := HeadCounters{Name: string(r.take(r.uvarint()))}
 		r.counters(h.all())
 		c.Heads = append(c.Heads, h)
+		pulses = append(pulses, r.pulse())
 	}
-	floor := pageName{r.u32(), r.u32()}
+	floor, clock := pageName{r.u32(), r.u32()}, r.time()
 	if err := r.end(); err != nil {
 		return err
 	}
@@ -229,6 +234,7 @@ func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 		return fmt.Errorf("%w: globals twice", ErrCorrupt)
 	}
 	j.seq, j.watermark, j.counts, j.tombs.floor = seq, watermark, c, floor
+	j.pulses, j.clock = pulses, clock
 	j.restSet.Loaded(0, sum)
 	return nil
 }

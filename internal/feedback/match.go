@@ -144,7 +144,7 @@ func (j *Joiner) rank(s *impression, t event.Time) int {
 			return 3
 		}
 	case after < 0:
-	case s.flags&isExposed == 0:
+	case s.flags&(isExposed|isBrief) == 0:
 		if after <= j.longest {
 			return 2
 		}

@@ -20,10 +20,25 @@ func (j *Joiner) Observe(e *event.Event, m Match, c *Captured) {
 	switch {
 	case m.exposure:
 		j.touchRest()
+		j.clock = max(j.clock, e.Time)
 		j.observeExposure(e, &m, c)
 	case len(m.rules) > 0:
 		j.touchRest()
-		j.observeOutcome(e, &m, c)
+		j.clock = max(j.clock, e.Time)
+		j.beat(e, &m)
+		if j.withinQuota(e, &m) {
+			j.observeOutcome(e, &m, c)
+		}
+	}
+}
+
+// beat tells the heads that outcomes go on, whatever becomes of this one. Of a head whose outcomes need a confirmation it is told
+// when one is complete.
+func (j *Joiner) beat(e *event.Event, m *Match) {
+	for i := range m.rules {
+		if r := &m.rules[i]; !j.heads[r.head].confirms && r.holds(e) {
+			j.sawOutcome(r.head)
+		}
 	}
 }
 
@@ -53,31 +68,39 @@ func (j *Joiner) observeExposure(e *event.Event, m *Match, c *Captured) {
 			j.adopt(id, e, m)
 		}
 		return
+	case j.brief(e) && (id == 0 || j.at(id).flags&isWaiting == 0):
+		j.glimpse(e, m, c)
+		return
 	case id == 0:
 		d := j.draftOf(e, m, c, 0)
 		id = j.create(&d)
 	default:
 		j.touch(id)
-		j.adopt(id, e, m)
-		s := j.at(id)
-		if s.userItem == 0 { // served to nobody in particular
-			s.user, s.userItem = m.user, m.userItem
-			j.chain(id)
-		}
-		if len(e.Context) > 0 {
-			j.setContext(s, j.encodeContext(inherit(e.Context, j.contextOf(s))))
-		}
-		if e.Position > 0 {
-			s.position = e.Position
-		}
-		if w, ok := j.shownWeight(e.Propensity); ok {
-			s.weight = w
-		}
+		j.update(id, e, m)
 	}
 	s := j.at(id)
 	s.base = e.Time
 	s.floor = j.grace(e.Time)
 	j.expose(id, e)
+}
+
+// update gives an impression that was not shown yet what its exposure e says of it.
+func (j *Joiner) update(id uint32, e *event.Event, m *Match) {
+	j.adopt(id, e, m)
+	s := j.at(id)
+	if s.userItem == 0 { // served to nobody in particular
+		s.user, s.userItem = m.user, m.userItem
+		j.chain(id)
+	}
+	if len(e.Context) > 0 {
+		j.setContext(s, j.encodeContext(inherit(e.Context, j.contextOf(s))))
+	}
+	if e.Position > 0 {
+		s.position = e.Position
+	}
+	if w, ok := j.shownWeight(e.Propensity); ok {
+		s.weight = w
+	}
 }
 
 // draftOf drafts the impression of an event that belongs to none.
@@ -93,7 +116,7 @@ func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
 	switch id := m.slot; {
 	case m.Late:
 		for _, r := range m.rules {
-			if r.holds(e) {
+			if r.holds(e) && !r.confirms {
 				j.counts.Heads[r.head].LateOutcomes++
 			}
 		}
@@ -104,6 +127,10 @@ func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
 		j.schedule(id)
 	case j.at(id).flags&isExposed != 0:
 		j.touch(id)
+		j.outcome(id, e, m.rules)
+	case j.at(id).flags&(isBrief|isWaiting) == isBrief: // seen for long enough to act upon
+		j.touch(id)
+		j.expose(id, nil)
 		j.outcome(id, e, m.rules)
 	default:
 		j.touch(id)
@@ -124,15 +151,21 @@ func (j *Joiner) label(id uint32, e *event.Event, rules []rule) {
 		if !r.holds(e) {
 			continue
 		}
-		st := j.state(id, r.head)
-		if st.flags&isPositive != 0 {
+		switch j.hear(j.state(id, r.head), &r, e) {
+		case toldRepeated:
 			j.counts.Heads[r.head].DuplicateOutcomes++
-			continue
+		case toldOutcome:
+			j.completed(id, r.head, e)
 		}
-		st.flags |= isPositive
-		st.at = e.Time
-		j.watch.Labelled(j.birth(id), r.head, e)
 	}
+}
+
+// completed says that e makes an outcome of a head complete.
+func (j *Joiner) completed(id uint32, h int, e *event.Event) {
+	if j.heads[h].confirms {
+		j.sawOutcome(h)
+	}
+	j.watch.Labelled(j.birth(id), h, e)
 }
 
 // outcome applies an outcome of an impression that was shown: the first one of a list is also the moment for the
@@ -145,16 +178,16 @@ func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
 		}
 		st, counts := j.state(id, r.head), &j.counts.Heads[r.head]
 		switch {
-		case st.flags&isPositive != 0:
+		case !r.confirms && st.flags&(isPositive|isClaimed) != 0:
 			counts.DuplicateOutcomes++
 		case st.flags&isClosed != 0 || e.Time-s.base > j.heads[r.head].window:
-			counts.LateOutcomes++
-		default:
-			st.flags |= isPositive
-			st.at = e.Time
-			j.watch.Labelled(j.birth(id), r.head, e)
-			j.settlePositive(id, r.head)
-			if !j.heads[r.head].close && s.flags&isUnlearned == 0 {
+			if !r.confirms {
+				counts.LateOutcomes++
+			}
+		case j.hear(st, &r, e) == toldOutcome:
+			j.completed(id, r.head, e)
+			j.become(id, r.head)
+			if j.heads[r.head].delay != Close && s.flags&isUnlearned == 0 && st.flags&isHeld == 0 {
 				j.correct(id, r.head)
 			}
 		}

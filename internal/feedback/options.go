@@ -16,8 +16,9 @@ type Delay string
 
 // The delay modes.
 const (
-	Correct Delay = "correct" // y = 0 when exposed; a later outcome corrects it
-	Close   Delay = "close"   // once, when the head's window closes
+	Correct      Delay = "correct"       // y = 0 when exposed; a later outcome corrects it
+	Close        Delay = "close"         // once, when the head's window closes
+	FakeNegative Delay = "fake_negative" // y = 0 when exposed, y = 1 when the outcome comes, with weights that make up for it
 )
 
 // Examination says how a head treats the probability θ that a position is looked at.
@@ -36,6 +37,14 @@ type Label struct {
 	Min  *float64 // the least value that counts; nil: any, even none
 }
 
+// Sampling says which negatives a head learns. It is no matter of what is settled: every exposure is.
+type Sampling struct {
+	Keep float64 // the share that is learned, by a hash of the impression, in (0, 1]; 1
+	// Odds: those that are kept weigh what they would without sampling, so that the head predicts odds that are 1/Keep times too
+	// great; who predicts adds ln Keep to the logit. false: they weigh 1/Keep times as much.
+	Odds bool
+}
+
 // HeadOptions describe one objective. A zero field takes the default named beside it.
 type HeadOptions struct {
 	Name        string
@@ -43,7 +52,10 @@ type HeadOptions struct {
 	Window      time.Duration // how long after its exposure an outcome counts, both ends included; 30m
 	Delay       Delay         // Correct
 	Examination Examination   // ExamineNone
-	Raw         bool          // a second prediction is kept with each impression, of a head whose first one is corrected: see Captured
+	Confirm     *Label        // an event that an outcome needs beside it to count, before it or after, in the same window; nil: none
+	ValueCap    float64       // a positive weighs min(1 + ln(1 + the value of its event), this), from 1 to 255; 0: 1
+	Sampling    Sampling
+	Raw         bool // a second prediction is kept with each impression, of a head whose first one is corrected: see Captured
 }
 
 // Options configure a Joiner. A zero field takes the default named beside it.
@@ -60,6 +72,14 @@ type Options struct {
 	// LateMax bounds how many hashes of closed impressions are remembered, two for each; about 11 bytes each. Above it the
 	// oldest 64th is forgotten before its time, and what comes for it is taken for something new; 20 million.
 	LateMax int
+
+	// MinVisible is the least value, in seconds, of an exposure that says for how long the item could be seen: one below it is
+	// no evidence that the item was seen. One that does not say is. 0: any is.
+	MinVisible float64
+	// MaxOutcomes is how many events of one user within a minute may be outcomes; those beyond have no effect. 0: any number.
+	MaxOutcomes int
+	// Stalls says when the outcomes of a head count as stopped.
+	Stalls StallOptions
 
 	// Watch follows every impression; nil: nobody does.
 	Watch Watcher
@@ -87,16 +107,22 @@ type Options struct {
 type head struct {
 	name     string
 	window   event.Time // length, in nanoseconds
-	close    bool
+	delay    Delay
 	examined bool
+	confirms bool    // an outcome needs a confirmation
+	cap      float64 // of the weight of a positive; 0: none
+	keep     uint64  // negatives whose hash is less are kept
+	inverse  float32 // the weight of those
+	odds     bool
 	raw      int // place among the raw predictions; -1: keeps none
 }
 
-// rule makes events of its type positive for a head.
+// rule makes events of its type positive for a head, or confirm what is.
 type rule struct {
-	head int
-	any  bool // whatever the value
-	min  float64
+	head     int
+	any      bool // whatever the value
+	min      float64
+	confirms bool
 }
 
 func (r rule) holds(e *event.Event) bool {
@@ -116,6 +142,7 @@ func (o *Options) setDefaults() {
 	if o.Watch == nil {
 		o.Watch = unwatched{}
 	}
+	o.Stalls.setDefaults()
 	o.Heads = slices.Clone(o.Heads)
 	for i := range o.Heads {
 		h := &o.Heads[i]
@@ -127,6 +154,9 @@ func (o *Options) setDefaults() {
 		}
 		if h.Examination == "" {
 			h.Examination = ExamineNone
+		}
+		if h.Sampling.Keep == 0 {
+			h.Sampling.Keep = 1
 		}
 	}
 }
@@ -167,6 +197,15 @@ func (o *Options) check() error {
 	if o.ShownClip != 0 && (!(o.ShownClip >= 1) || math.IsInf(o.ShownClip, 0)) {
 		return fmt.Errorf("shown clip %v: want 0 (off) or a number from 1 on", o.ShownClip)
 	}
+	if !(o.MinVisible >= 0) || math.IsInf(o.MinVisible, 0) {
+		return fmt.Errorf("min visible %v: want 0 (any) or seconds", o.MinVisible)
+	}
+	if o.MaxOutcomes < 0 || o.MaxOutcomes > math.MaxInt32 {
+		return fmt.Errorf("max outcomes %d: want 0 (any) or more", o.MaxOutcomes)
+	}
+	if err := o.Stalls.check(); err != nil {
+		return fmt.Errorf("stalls: %w", err)
+	}
 	if err := checkPositions(o.Positions); err != nil {
 		return fmt.Errorf("positions: %w", err)
 	}
@@ -185,13 +224,16 @@ func (h *HeadOptions) check() error {
 	if h.Window < 0 || h.Window > maxWindow {
 		return fmt.Errorf("window %v: want more than 0, at most %v", h.Window, maxWindow)
 	}
-	if h.Delay != Correct && h.Delay != Close {
-		return fmt.Errorf("delay %q: want %q or %q", h.Delay, Correct, Close)
+	if h.Delay != Correct && h.Delay != Close && h.Delay != FakeNegative {
+		return fmt.Errorf("delay %q: want %q, %q or %q", h.Delay, Correct, Close, FakeNegative)
 	}
 	switch h.Examination {
 	case ExamineNone, ExaminePBM, ExamineSoft:
 	default:
 		return fmt.Errorf("examination %q: want %q, %q or %q", h.Examination, ExamineNone, ExaminePBM, ExamineSoft)
+	}
+	if err := h.checkWeights(); err != nil {
+		return err
 	}
 	if len(h.Positive) == 0 {
 		return errors.New("no positive event type")
@@ -203,6 +245,33 @@ func (h *HeadOptions) check() error {
 		if l.Min != nil && math.IsNaN(*l.Min) {
 			return fmt.Errorf("least value of %q: not a number", l.Type)
 		}
+		if h.Confirm != nil && h.Confirm.Type == l.Type {
+			return fmt.Errorf("confirmation by %q: an event cannot confirm itself", l.Type)
+		}
+	}
+	if c := h.Confirm; c != nil && (c.Type == "" || c.Type == exposureType || c.Min != nil && math.IsNaN(*c.Min)) {
+		return fmt.Errorf("confirmation by %q: want the type of an outcome, and a least value that is a number", c.Type)
+	}
+	return nil
+}
+
+// checkWeights refuses what would not add up: the weights of fake negatives and the odds of a sample are worked out for
+// plain log-loss.
+func (h *HeadOptions) checkWeights() error {
+	s := h.Sampling
+	switch {
+	case h.ValueCap != 0 && !(h.ValueCap >= 1 && h.ValueCap <= maxGain):
+		return fmt.Errorf("value cap %v: want 0 (off) or a number from 1 to %d", h.ValueCap, maxGain)
+	case !(s.Keep > 0 && s.Keep <= 1):
+		return fmt.Errorf("keep %v of the negatives: want a share in (0, 1]", s.Keep)
+	case s.Odds && h.Delay == FakeNegative:
+		return errors.New("odds of sampled negatives: want delay correct or close")
+	case s.Odds && h.Examination != ExamineNone:
+		return errors.New("odds of sampled negatives: want examination none")
+	case h.Delay == FakeNegative && h.Examination != ExamineNone:
+		return errors.New("delay fake_negative: want examination none")
+	case h.Delay == FakeNegative && h.ValueCap != 0:
+		return errors.New("delay fake_negative: want no weight by value")
 	}
 	return nil
 }
@@ -232,6 +301,13 @@ func rulesOf(heads []HeadOptions) map[string][]rule {
 				continue
 			}
 			rules[l.Type] = append(list, r)
+		}
+		if c := h.Confirm; c != nil {
+			r := rule{head: i, any: c.Min == nil, confirms: true}
+			if c.Min != nil {
+				r.min = *c.Min
+			}
+			rules[c.Type] = append(rules[c.Type], r)
 		}
 	}
 	return rules

@@ -47,6 +47,9 @@ func (r *rig) Learn(s Step) {
 	if s.Correction {
 		what = "fix"
 	}
+	if s.FakeNegative {
+		what = "fake " + what
+	}
 	r.note(fmt.Sprintf("%s %s #%d", r.head(s.Head), what, s.Own.Slots[0]), s.Weight, s.Theta)
 	if got := s.Own.Values; len(got) != 1 || got[0] != float32(s.Own.Slots[0])/2 {
 		r.t.Errorf("capture %d: own values %v", s.Own.Slots[0], got)
@@ -136,7 +139,7 @@ func (r *rig) check() {
 	for id := range r.j.stubs.all {
 		flags, states := r.peek(id)
 		for h := range states {
-			if flags&isExposed != 0 && states[h].flags == 0 {
+			if flags&isExposed != 0 && states[h].open() {
 				pending[h]++
 			}
 		}

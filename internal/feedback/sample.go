@@ -26,10 +26,15 @@ type Step struct {
 	Head        int
 	Shared, Own Vector
 	Y           float32
-	Weight      float32    // of what was shown: min(1/propensity, M), or 1
+	Weight      float32    // of what was shown: min(1/propensity, M), or 1; times that of a sampled negative, or of an outcome's value
 	Theta       float32    // probability that the position was examined, in (0, 1]; 1 for heads that do not model it
 	Correction  bool       // y = 0 was learned from this impression and was wrong: apply ∇ℓ(1) − ∇ℓ(0); Y is 1
 	Time        event.Time // when the item was shown
+
+	// FakeNegative: the impression is learned as negative when it is shown, and as positive beside that when its outcome comes. The
+	// weight is to be multiplied by 1+p, and where Y is 0 by 1−p as well; p is the prediction of the model as it is, and a constant
+	// to the gradient.
+	FakeNegative bool
 }
 
 // Settled pairs the prediction made at capture with the final outcome. It holds until Settle returns.

@@ -52,18 +52,21 @@ func (j *Joiner) expose(id uint32, e *event.Event) {
 	for h := range j.heads {
 		j.counts.Heads[h].Pending++
 		st := j.state(id, h)
-		if st.flags&isPositive == 0 {
-			continue
+		if j.sawExposure(h) {
+			st.flags |= isHeld
 		}
-		if st.at-s.base > j.heads[h].window {
-			j.counts.Heads[h].LateOutcomes++
-			st.flags, st.at = 0, 0
-			continue
+		if st.at-s.base > j.heads[h].window && st.flags&(isPositive|isClaimed|isConfirmed) != 0 {
+			if st.flags&(isPositive|isClaimed) != 0 {
+				j.counts.Heads[h].LateOutcomes++
+			}
+			st.unhear()
 		}
-		j.settlePositive(id, h)
+		if st.flags&isPositive != 0 {
+			j.become(id, h)
+		}
 	}
 	switch {
-	case !j.corrects:
+	case !j.fresh:
 	case s.flags&(isServed|isImplied) != 0:
 		j.learn(id)
 	default:
@@ -90,41 +93,20 @@ func (j *Joiner) flush(id uint32) {
 	}
 }
 
-// learn puts out the first step of an impression: for each head that corrects, what is known by now.
-func (j *Joiner) learn(id uint32) {
-	step := j.step(id)
-	for h := range j.heads {
-		if !j.heads[h].close {
-			j.emit(step, id, h, false)
-		}
-	}
-}
-
-// correct puts out the correction of what was learned as negative.
-func (j *Joiner) correct(id uint32, h int) { j.emit(j.step(id), id, h, true) }
-
-// step returns what the steps of all heads have in common.
-func (j *Joiner) step(id uint32) Step {
-	s := j.at(id)
-	shared, own := j.vectors(s)
-	return Step{Shared: shared, Own: own, Weight: s.weight, Time: s.base}
-}
-
-func (j *Joiner) emit(step Step, id uint32, h int, correction bool) {
-	step.Head = h
-	step.Theta = j.theta(id, h)
-	step.Correction = correction
-	if j.state(id, h).flags&isPositive != 0 {
-		step.Y = 1
-	}
-	j.sink.Learn(step)
-}
-
 func (j *Joiner) theta(id uint32, h int) float32 {
 	if !j.heads[h].examined {
 		return 1
 	}
 	return j.at(id).theta
+}
+
+// become says that an impression that was shown has its outcome.
+func (j *Joiner) become(id uint32, h int) {
+	if j.state(id, h).flags&isHeld != 0 {
+		j.pulses[h].answered++
+		return
+	}
+	j.settlePositive(id, h)
 }
 
 // settlePositive says that the outcome of an impression that was shown is final.
@@ -209,7 +191,11 @@ func (j *Joiner) fire(t timer) {
 		j.expose(id, nil)
 		return
 	case s.flags&isExposed == 0:
-		j.counts.Unexposed++
+		if s.flags&isBrief != 0 {
+			j.counts.Unseen++
+		} else {
+			j.counts.Unexposed++
+		}
 		j.watch.Ended(j.birth(id), EndUnexposed)
 		j.free(id)
 		return
@@ -236,20 +222,38 @@ func (j *Joiner) closeHeads(id uint32, now event.Time) {
 			continue
 		}
 		st.flags |= isClosed
-		if j.heads[h].close {
-			j.emit(j.step(id), id, h, false)
-		}
-		if st.flags&isPositive == 0 {
-			j.counts.Heads[h].Pending--
-			j.counts.Heads[h].Negative++
-			j.settle(id, h, false, 0)
-		}
+		j.closeHead(id, h)
 	}
 	if open {
 		j.schedule(id)
 		return
 	}
 	j.bury(id, EndClosed)
+}
+
+// closeHead does what is to be done for a head whose window is over.
+func (j *Joiner) closeHead(id uint32, h int) {
+	st, counts := j.state(id, h), &j.counts.Heads[h]
+	if st.flags&isClaimed != 0 {
+		counts.Unconfirmed++
+	}
+	held := st.flags&isHeld != 0
+	if held && !j.pulses[h].trusted() {
+		counts.Pending--
+		counts.Dropped++
+		return
+	}
+	if held || j.heads[h].delay == Close {
+		j.first(j.step(id), id, h)
+	}
+	switch {
+	case st.flags&isPositive == 0:
+		counts.Pending--
+		counts.Negative++
+		j.settle(id, h, false, 0)
+	case held:
+		j.settlePositive(id, h)
+	}
 }
 
 // bury forgets an impression but for its hashes.

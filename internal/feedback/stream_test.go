@@ -2,8 +2,8 @@ package feedback
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +27,7 @@ func stream(seed uint64, n int) []op {
 	g := generator{Rand: rand.New(rand.NewPCG(seed, 1)), clock: event.Time(100 * time.Second)}
 	var ops []op
 	for len(ops) < n {
+		quiet := len(ops)*8/n == 3 // outcomes are lost
 		g.clock += event.Time(g.IntN(2000)) * event.Time(time.Millisecond)
 		if g.IntN(400) == 0 {
 			g.clock += event.Time(40 * time.Minute)
@@ -45,6 +46,10 @@ func stream(seed uint64, n int) []op {
 			}
 		case k < 4:
 			ops = append(ops, op{event: g.event(exposureType)})
+		case quiet && k < 9:
+			ops = append(ops, op{event: g.event(exposureType)})
+		case quiet:
+			ops = append(ops, op{event: g.event("zoom")})
 		default:
 			ops = append(ops, op{event: g.event([]string{"click", "click", "dwell", "dwell", "buy", "zoom"}[g.IntN(6)])})
 		}
@@ -92,7 +97,7 @@ func (g *generator) event(kind string) *event.Event {
 	if g.IntN(3) == 0 {
 		e.Propensity = float64(1+g.IntN(10)) / 10
 	}
-	if kind == "dwell" {
+	if kind == "dwell" || kind == exposureType && g.IntN(3) == 0 || kind == "buy" && g.IntN(2) == 0 {
 		e.Value, e.HasValue = float64(g.IntN(30)), true
 	}
 	return e
@@ -111,9 +116,9 @@ func (g *generator) served() *event.Served {
 
 // streamOptions returns a configuration by number.
 func streamOptions(n int) Options {
-	least := 15.0
+	least, short := 15.0, 8.0
 	delay := []Delay{Correct, Close}
-	return Options{
+	o := Options{
 		Heads: []HeadOptions{
 			{Name: "click", Positive: []Label{{Type: "click"}}, Window: 30 * time.Second, Delay: delay[n&1], Examination: ExaminePBM},
 			{Name: "dwell", Positive: []Label{{Type: "dwell", Min: &least}, {Type: "buy"}}, Window: time.Minute, Delay: delay[n>>1&1], Raw: true},
@@ -125,6 +130,26 @@ func streamOptions(n int) Options {
 		ShownClip:        float64(n>>3&1) * 4,
 		ServedIsExposure: map[string]bool{"live": true},
 	}
+	if n&1 != 0 {
+		o.MinVisible, o.MaxOutcomes = 10, 7
+	}
+	if n&2 != 0 {
+		o.Heads[0].Confirm = &Label{Type: "dwell", Min: &short}
+		o.Heads[1].Sampling = Sampling{Keep: 0.5, Odds: true}
+		o.Heads[1].ValueCap = 3
+	}
+	if n&4 != 0 {
+		o.Heads[0].Sampling.Keep = 0.25
+		o.Heads[2].Sampling.Keep = 0.5
+		o.Heads[2].ValueCap = 2.5
+	}
+	if n%3 == 1 {
+		o.Stalls = StallOptions{Missing: 6, After: 10 * time.Second, HalfLife: 10 * time.Minute}
+	}
+	if n%5 == 2 {
+		o.Heads[1].Delay, o.Heads[1].ValueCap, o.Heads[1].Sampling.Odds = FakeNegative, 0, false
+	}
+	return o
 }
 
 func (r *rig) apply(o op) Match {
@@ -143,7 +168,8 @@ func (r *rig) apply(o op) Match {
 }
 
 func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
-	for seed := range uint64(24) {
+	all := map[string]int{}
+	for seed := range uint64(30) {
 		t.Run(fmt.Sprint("stream ", seed), func(t *testing.T) {
 			o := streamOptions(int(seed))
 			r, w := newRig(t, o), newTwin(o)
@@ -169,7 +195,19 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 				t.Errorf("%d pending after the closing tick", n)
 			}
 			compareTally(t, r.j.Counters(), w)
+			for what, n := range w.tally {
+				all[what] += n
+			}
 		})
+	}
+	for _, what := range []string{
+		"captured late", "duplicate exposure", "unexposed", "implied", "brief", "unseen", "over quota", "click unconfirmed",
+		"click dropped", "dwell dropped", "buy dropped", "click left out", "dwell left out", "buy left out", "click stalls",
+		"click positive", "dwell negative", "buy late", "click erased", "dwell duplicate",
+	} {
+		if all[what] == 0 {
+			t.Errorf("no stream has %q: they prove nothing about that", what)
+		}
 	}
 }
 
@@ -205,7 +243,8 @@ func compareTally(t *testing.T, c Counters, w *twin) {
 	t.Helper()
 	want := map[string]int{
 		"captured late": int(c.CapturedLate), "duplicate exposure": int(c.DuplicateExposures), "unexposed": int(c.Unexposed),
-		"implied": int(c.ImpliedExposures - c.CapturedLate),
+		"implied": int(c.ImpliedExposures - c.CapturedLate), "brief": int(c.BriefExposures), "unseen": int(c.Unseen),
+		"over quota": int(c.OverQuota),
 	}
 	for _, h := range c.Heads {
 		want[h.Name+" positive"] = int(h.Positive)
@@ -213,14 +252,13 @@ func compareTally(t *testing.T, c Counters, w *twin) {
 		want[h.Name+" late"] = int(h.LateOutcomes)
 		want[h.Name+" erased"] = int(h.Erased)
 		want[h.Name+" duplicate"] = int(h.DuplicateOutcomes)
-	}
-	if !reflect.DeepEqual(want, w.tally) || int(c.Exposures) != w.exposures {
-		t.Errorf("%d exposures, %v\ntwin %d, %v", c.Exposures, want, w.exposures, w.tally)
-	}
-	for what, n := range want {
-		if n == 0 {
-			t.Errorf("the stream has no %q: it proves nothing about that", what)
+		for what, n := range map[string]int64{"unconfirmed": h.Unconfirmed, "left out": h.LeftOut, "stalls": h.Stalls, "dropped": h.Dropped} {
+			want[h.Name+" "+what] = int(n)
 		}
+	}
+	maps.DeleteFunc(want, func(what string, n int) bool { return n == 0 && w.tally[what] == 0 })
+	if !maps.Equal(want, w.tally) || int(c.Exposures) != w.exposures {
+		t.Errorf("%d exposures, %v\ntwin %d, %v", c.Exposures, want, w.exposures, w.tally)
 	}
 }
 

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,9 @@ type twin struct {
 	all       []*shown
 	closed    []grave
 	exposures int
+	history   []rhythm // by head
+	quota     []*event.Event
+	clock     event.Time
 	tally     map[string]int // per head and outcome
 }
 
@@ -32,9 +36,8 @@ type shown struct {
 	context                  event.Attributes
 	capture                  int
 	exposed, waiting, served bool
-	implied, learned         bool
-	positiveAt               []event.Time
-	positive, done           []bool
+	implied, learned, brief  bool
+	heads                    []told
 }
 
 type grave struct {
@@ -51,7 +54,7 @@ type twinMatch struct {
 
 func newTwin(o Options) *twin {
 	o.setDefaults()
-	return &twin{o: o, heads: o.Heads, now: none, tally: map[string]int{}}
+	return &twin{o: o, heads: o.Heads, now: none, clock: none, history: make([]rhythm, len(o.Heads)), tally: map[string]int{}}
 }
 
 func (w *twin) longest() (d event.Time) {
@@ -66,6 +69,7 @@ func (w *twin) wait() event.Time { return event.Time(w.o.ExposureWait) }
 // positives returns which heads e is positive for; named is false when no head names its type.
 func (w *twin) positives(e *event.Event) (out []int, named bool) {
 	for h := range w.heads {
+		named = named || w.heads[h].Confirm != nil && w.heads[h].Confirm.Type == e.Type
 		hit := false
 		for _, l := range w.heads[h].Positive {
 			if l.Type == e.Type {
@@ -184,10 +188,14 @@ func (w *twin) orphan(e *event.Event) *shown {
 
 func (w *twin) latest(e *event.Event) *shown {
 	ranks := []func(*shown, event.Time) bool{
-		func(s *shown, d event.Time) bool { return s.exposed && d >= 0 && d <= w.longest() },
+		func(s *shown, d event.Time) bool {
+			return (s.exposed || s.brief && !s.waiting) && d >= 0 && d <= w.longest()
+		},
 		func(s *shown, d event.Time) bool { return s.waiting && d <= w.longest() && -d <= w.longest() },
-		func(s *shown, d event.Time) bool { return !s.exposed && !s.waiting && d >= 0 && d <= w.longest() },
-		func(s *shown, d event.Time) bool { return s.exposed && d >= 0 },
+		func(s *shown, d event.Time) bool {
+			return !s.exposed && !s.waiting && !s.brief && d >= 0 && d <= w.longest()
+		},
+		func(s *shown, d event.Time) bool { return (s.exposed || s.brief && !s.waiting) && d >= 0 },
 	}
 	for _, fits := range ranks {
 		var best *shown
@@ -224,8 +232,7 @@ func (w *twin) weigh(p float64, old float64) float64 {
 func (w *twin) add(s *shown) *shown {
 	w.order++
 	s.order = w.order
-	s.positive, s.done = make([]bool, len(w.heads)), make([]bool, len(w.heads))
-	s.positiveAt = make([]event.Time, len(w.heads))
+	s.heads = make([]told, len(w.heads))
 	s.floor = w.late(s.base)
 	w.all = append(w.all, s)
 	w.joinRequest(s, s.request)
@@ -252,6 +259,20 @@ func (w *twin) joinRequest(s *shown, request string) {
 
 func (w *twin) observe(e *event.Event, m twinMatch, capture int) {
 	hits, named := w.positives(e)
+	if e.Item != "" && (e.Type == exposureType || named) {
+		w.clock = max(w.clock, e.Time)
+	}
+	if e.Item != "" {
+		for _, h := range hits {
+			if w.heads[h].Confirm == nil {
+				w.answer(h)
+			}
+		}
+		if len(hits) > 0 && !w.allow(e) {
+			w.tally["over quota"]++
+			return
+		}
+	}
 	switch {
 	case e.Item == "":
 	case e.Type == exposureType && m.duplicate:
@@ -264,6 +285,13 @@ func (w *twin) observe(e *event.Event, m twinMatch, capture int) {
 		}
 	case e.Type == exposureType:
 		s := m.s
+		brief := e.HasValue && e.Value < w.o.MinVisible && (s == nil || !s.waiting)
+		if brief {
+			w.tally["brief"]++
+			if s != nil && s.brief {
+				return
+			}
+		}
 		if s == nil {
 			s = w.add(&shown{user: e.User, item: e.Item, request: e.Request, base: e.Time, weight: 1, capture: capture})
 		}
@@ -277,13 +305,20 @@ func (w *twin) observe(e *event.Event, m twinMatch, capture int) {
 		s.position = m.position
 		s.weight = w.weigh(e.Propensity, s.weight)
 		s.base, s.floor = e.Time, w.late(e.Time)
+		if brief {
+			s.brief = true
+			return
+		}
 		w.expose(s)
 	case named && m.late:
 		for _, h := range hits {
 			w.count(h, "late")
 		}
 	case named && m.s != nil && m.s.exposed:
-		w.outcome(m.s, e.Time, hits)
+		w.outcome(m.s, e, hits)
+	case named && m.s != nil && m.s.brief && !m.s.waiting:
+		w.expose(m.s)
+		w.outcome(m.s, e, hits)
 	case named:
 		s := m.s
 		if s == nil {
@@ -294,12 +329,8 @@ func (w *twin) observe(e *event.Event, m twinMatch, capture int) {
 			s.floor = max(s.floor, w.late(e.Time))
 		}
 		s.waiting = true
-		for _, h := range hits {
-			if s.positive[h] {
-				w.count(h, "duplicate")
-				continue
-			}
-			s.positive[h], s.positiveAt[h] = true, e.Time
+		for h := range w.heads {
+			w.hear(s, h, e, slices.Contains(hits, h))
 		}
 	}
 }
@@ -346,34 +377,39 @@ func (w *twin) expose(s *shown) {
 		s.theta = table[n-1]
 	}
 	for h := range w.heads {
-		if !s.positive[h] {
-			continue
+		t := &s.heads[h]
+		t.held = w.seen(h)
+		if at := t.latestPart(); at != none && at-s.base > event.Time(w.heads[h].Window) {
+			if t.outcome != nil {
+				w.count(h, "late")
+			}
+			*t = told{held: t.held}
 		}
-		if s.positiveAt[h]-s.base > event.Time(w.heads[h].Window) {
-			s.positive[h] = false
-			w.count(h, "late")
-			continue
+		if t.positive {
+			w.become(s, h)
 		}
-		w.settle(s, h)
 	}
 	if s.served || s.implied {
 		w.learn(s)
 	}
 }
 
-func (w *twin) outcome(s *shown, t event.Time, hits []int) {
-	for _, h := range hits {
-		switch {
-		case s.positive[h]:
-			w.count(h, "duplicate")
-		case s.done[h] || t-s.base > event.Time(w.heads[h].Window):
-			w.count(h, "late")
-		default:
-			s.positive[h], s.positiveAt[h] = true, t
-			w.settle(s, h)
-			if w.heads[h].Delay == Correct && s.learned {
-				w.step(s, h, "fix")
+func (w *twin) outcome(s *shown, e *event.Event, hits []int) {
+	for h := range w.heads {
+		t, hit := &s.heads[h], slices.Contains(hits, h)
+		over := t.done || e.Time-s.base > event.Time(w.heads[h].Window)
+		if over && (!hit || t.outcome == nil) {
+			if hit {
+				w.count(h, "late")
 			}
+			continue
+		}
+		if !w.hear(s, h, e, hit) {
+			continue
+		}
+		w.become(s, h)
+		if w.heads[h].Delay != Close && s.learned && !t.held {
+			w.amend(s, h)
 		}
 	}
 	if s.learned {
@@ -397,17 +433,10 @@ func (w *twin) outcome(s *shown, t event.Time, hits []int) {
 func (w *twin) learn(s *shown) {
 	s.learned = true
 	for h := range w.heads {
-		if w.heads[h].Delay == Correct {
-			w.step(s, h, label(s.positive[h]))
+		if w.heads[h].Delay != Close && !s.heads[h].held {
+			w.first(s, h)
 		}
 	}
-}
-
-func label(positive bool) string {
-	if positive {
-		return "1"
-	}
-	return "0"
 }
 
 func (w *twin) due(s *shown, h int) event.Time {
@@ -426,7 +455,7 @@ func (w *twin) next(s *shown) event.Time {
 	}
 	first := event.Time(1<<63 - 1)
 	for h := range w.heads {
-		if !s.done[h] {
+		if !s.heads[h].done {
 			first = min(first, w.due(s, h))
 		}
 	}
@@ -458,6 +487,9 @@ func (w *twin) fire(s *shown, at event.Time) {
 		s.implied = true
 		w.tally["implied"]++
 		w.expose(s)
+	case !s.exposed && s.brief:
+		w.tally["unseen"]++
+		w.remove(s)
 	case !s.exposed:
 		w.tally["unexposed"]++
 		w.remove(s)
@@ -466,18 +498,26 @@ func (w *twin) fire(s *shown, at event.Time) {
 	default:
 		left := false
 		for h := range w.heads {
-			if s.done[h] {
+			t := &s.heads[h]
+			if t.done {
 				continue
 			}
 			if w.due(s, h) > at {
 				left = true
 				continue
 			}
-			s.done[h] = true
-			if w.heads[h].Delay == Close {
-				w.step(s, h, label(s.positive[h]))
+			t.done = true
+			if t.outcome != nil && !t.positive {
+				w.count(h, "unconfirmed")
 			}
-			if !s.positive[h] {
+			if t.held && !w.trusted(h) {
+				w.count(h, "dropped")
+				continue
+			}
+			if t.held || w.heads[h].Delay == Close {
+				w.first(s, h)
+			}
+			if !t.settled {
 				w.settle(s, h)
 			}
 		}
@@ -502,13 +542,14 @@ func (w *twin) remove(s *shown) {
 }
 
 func (w *twin) erase(user string) {
+	w.quota = slices.DeleteFunc(w.quota, func(e *event.Event) bool { return e.User == user })
 	for i := len(w.all) - 1; i >= 0; i-- {
 		s := w.all[i]
 		if s.user != user {
 			continue
 		}
 		for h := range w.heads {
-			if s.exposed && !s.positive[h] && !s.done[h] {
+			if s.exposed && !s.heads[h].settled && !s.heads[h].done {
 				w.count(h, "erased")
 			}
 		}
@@ -518,17 +559,22 @@ func (w *twin) erase(user string) {
 
 func (w *twin) count(h int, what string) { w.tally[w.heads[h].Name+" "+what]++ }
 
-func (w *twin) step(s *shown, h int, what string) {
-	w.note(h, fmt.Sprintf("%s #%d", what, s.capture), s)
+func (w *twin) step(s *shown, h int, what string, weight float64) {
+	if w.heads[h].Delay == FakeNegative {
+		what = "fake " + what
+	}
+	w.note(h, fmt.Sprintf("%s #%d", what, s.capture), s, weight)
 }
 
 func (w *twin) settle(s *shown, h int) {
-	if s.positive[h] {
+	t := &s.heads[h]
+	t.settled = true
+	if t.positive {
 		w.count(h, "positive")
-		w.note(h, "yes #"+strconv.Itoa(s.capture)+" "+time.Duration(max(0, s.positiveAt[h]-s.base)).String(), s)
+		w.note(h, "yes #"+strconv.Itoa(s.capture)+" "+time.Duration(max(0, t.at-s.base)).String(), s, 1)
 	} else {
 		w.count(h, "negative")
-		w.note(h, "no #"+strconv.Itoa(s.capture), s)
+		w.note(h, "no #"+strconv.Itoa(s.capture), s, 1)
 	}
 	hash := func(hash func(string) uint64, s string) uint64 {
 		if s == "" {
@@ -543,10 +589,10 @@ func (w *twin) settle(s *shown, h int) {
 	w.log[len(w.log)-1] += settledFields(s.position, hash(HashUser, s.user), hash(HashScene, s.scene), hash(HashVariant, variant), showContext(s.context))
 }
 
-func (w *twin) note(h int, line string, s *shown) {
+func (w *twin) note(h int, line string, s *shown, weight float64) {
 	theta := 1.0
 	if w.heads[h].Examination != ExamineNone {
 		theta = s.theta
 	}
-	w.log = append(w.log, fmt.Sprintf("%s %s w=%.3g θ=%.3g", w.heads[h].Name, line, float32(s.weight), float32(theta)))
+	w.log = append(w.log, fmt.Sprintf("%s %s w=%.3g θ=%.3g", w.heads[h].Name, line, float32(s.weight*weight), float32(theta)))
 }

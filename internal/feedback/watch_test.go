@@ -176,7 +176,7 @@ func TestWhatAWatcherIsToldAddsUpToTheCounters(t *testing.T) {
 			r.apply(op)
 		}
 		counts := r.j.Counters()
-		if c.exposures != counts.Exposures || c.late != counts.CapturedLate || c.unexposed != counts.Unexposed || len(c.alive) != r.j.Pending() {
+		if c.exposures != counts.Exposures || c.late != counts.CapturedLate || c.unexposed != counts.Unexposed+counts.Unseen || len(c.alive) != r.j.Pending() {
 			t.Errorf("configuration %d: %+v and %d pending, watched %+v", n, counts, r.j.Pending(), c)
 		}
 		for h, head := range counts.Heads {

@@ -48,6 +48,15 @@ func clampLogit(s float64) float64 { return max(-maxLogit, min(s, maxLogit)) }
 // Sigmoid returns 1/(1+e^−s), s clamped to ±35.
 func Sigmoid(s float64) float64 { return 1 / (1 + math.Exp(-clampLogit(s))) }
 
+// fakeWeight is the weight of an example of a stream of fake negatives, of label y and odds (1−p)/p. Over an example that is positive
+// with probability q the gradients add up to (1−p²)(p−q).
+func fakeWeight(odds, p, y float64) float64 {
+	if y == 0 {
+		return float64(odds*p) * (1 + p)
+	}
+	return 1 + p
+}
+
 // gradient returns σ(s) and the derivative of the example's loss by s, times its weight. For a correction it is the
 // derivative of ℓ(y) − ℓ(0), which for log-loss is −y, for PBM −y(1−σ)/(1−θσ), for Soft −y/θ. s must be clamped.
 func (e Examination) gradient(s float64, ex *Example, minTheta float64) (p, g float64) {
@@ -58,6 +67,9 @@ func (e Examination) gradient(s float64, ex *Example, minTheta float64) (p, g fl
 		theta = float64(ex.Theta)
 	}
 	seen, scale := p, float64(ex.Weight)
+	if ex.FakeNegative {
+		scale *= fakeWeight(odds, p, y)
+	}
 	switch e {
 	case Soft:
 		y /= max(theta, minTheta)

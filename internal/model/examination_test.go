@@ -46,6 +46,24 @@ func TestGradientsAreTheDerivativesOfTheLoss(t *testing.T) {
 	}
 }
 
+// Ktena et al., RecSys'19: in a stream in which everything comes as negative, and what is positive comes as that beside it, the
+// weights make the expected gradient vanish where the prediction is the probability.
+func TestTheGradientsOfFakeNegativesVanishInSumAtTheTruth(t *testing.T) {
+	for _, s := range []float64{-35, -6, -1, 0, 2, 35} {
+		p, negative := NoExamination.gradient(s, &Example{Weight: 2, FakeNegative: true}, 0)
+		_, positive := NoExamination.gradient(s, &Example{Y: 1, Weight: 2, FakeNegative: true}, 0)
+		if want := 2 * (1 - p) * (1 + p) * p; math.Abs(negative-want) > 1e-15 {
+			t.Errorf("negative at %v: %v, want %v", s, negative, want)
+		}
+		if sum := negative + p*positive; math.Abs(sum) > 1e-15 {
+			t.Errorf("at %v the gradients add up to %v", s, sum)
+		}
+		if q := 0.3; math.Abs(negative+q*positive-2*(1-p)*(1+p)*(p-q)) > 1e-14 {
+			t.Errorf("at %v, of truth %v, the gradients add up to %v", s, q, negative+q*positive)
+		}
+	}
+}
+
 func TestNegativeAndCorrectionAtTheSameWeightsMakeThePositive(t *testing.T) {
 	for _, e := range []Examination{NoExamination, PBM, Soft} {
 		for _, s := range []float64{-35, -3, 0, 2, 35} {

@@ -25,4 +25,9 @@ type Example struct {
 	// Correction takes back a y = 0 that was learned from the same vectors: the gradient is that of Y less
 	// that of 0, both at the weights of now.
 	Correction bool
+
+	// FakeNegative multiplies the weight by 1+p, and by 1−p too where Y is 0; p is the prediction at the weights of now, and a
+	// constant to the gradient (Ktena et al., RecSys'19: FNW). It makes up for a stream in which every example comes as negative
+	// first, and as positive beside that when it is one. For NoExamination.
+	FakeNegative bool
 }

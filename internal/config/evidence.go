@@ -1,0 +1,49 @@
+package config
+
+import "time"
+
+// Sample says which negatives a head learns.
+type Sample struct {
+	Negatives float64 `yaml:"negatives"` // share of them that is learned, each 1/share times as heavy; 1
+}
+
+// Stalls says when the outcomes of a head count as stopped, so that its negatives wait.
+type Stalls struct {
+	Missing  float64       `yaml:"missing"`   // so many were to be expected since the last one; 0: never; 100
+	After    time.Duration `yaml:"after"`     // and the last one is so long ago; 1m
+	HalfLife time.Duration `yaml:"half_life"` // of the averages that the expectation rests upon; 6h
+}
+
+func defaultFeedback() Feedback {
+	return Feedback{
+		ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour,
+		Stalls: Stalls{Missing: 100, After: time.Minute, HalfLife: 6 * time.Hour},
+	}
+}
+
+// evidence checks what counts as evidence for a head, and how much.
+func (k *checker) evidence(path string, h *Head) {
+	if h.Confirm.Type == "" {
+		k.that(h.Confirm.Min == nil, path+".confirm.type", "needs an event type")
+	}
+	for _, o := range h.Positive {
+		k.that(h.Confirm.Type == "" || h.Confirm.Type != o.Type, path+".confirm.type", "an event cannot confirm itself: name another type than those of positive")
+	}
+	k.that(h.Confirm.Type != "exposure", path+".confirm.type", "an exposure confirms nothing: name the type of an outcome, such as dwell")
+	k.that(h.WeightBy == "" || h.WeightBy == "value", path+".weight_by", "unknown word %s; known is value", quote(h.WeightBy))
+	k.that(h.WeightCap >= 1 && h.WeightCap <= 255, path+".weight_cap", "must lie between 1 and 255")
+	s := h.Sample
+	k.that(s.Negatives > 0 && s.Negatives <= 1, path+".sample.negatives", "must lie in (0, 1]")
+	if h.Delay == "fake_negative" {
+		k.that(h.Examination == "none", path+".delay", "fake_negative needs examination none: its weights are those of plain log-loss; write correct or close")
+		k.that(h.WeightBy == "", path+".delay", "fake_negative cannot weigh by value; write correct or close")
+	}
+}
+
+func (k *checker) stalls() {
+	f := k.c.Feedback
+	k.within("feedback.max_outcomes", f.MaxOutcomes, 0, 1_000_000)
+	k.that(f.Stalls.Missing == 0 || f.Stalls.Missing >= 1 && f.Stalls.Missing <= 1e9, "feedback.stalls.missing", "must be 0 (never) or lie between 1 and 1e9")
+	k.positive("feedback.stalls.after", f.Stalls.After)
+	k.that(f.Stalls.HalfLife >= time.Second && f.Stalls.HalfLife <= 366*24*time.Hour, "feedback.stalls.half_life", "must lie between 1s and 8784h")
+}
