@@ -53,6 +53,7 @@ type app struct {
 	follow    *follower // nil: it learns itself
 	observe   observe
 	evaluator *evaluator // nil: off
+	tapped    tapped
 
 	live     bool      // see openLive
 	declared declared  // what the state is opened under
@@ -73,6 +74,12 @@ func (a *app) onClose(part string, close func() error) {
 
 // observe makes what looks on while an engine with the given features works.
 type observe func(*features.Store) (engine.Observer, error)
+
+// tapped is how an engine works whose models learn elsewhere.
+type tapped struct {
+	tap  engine.Tap    // nil: they learn where they are
+	hold time.Duration // see engine.Options.Hold
+}
 
 // openApp opens stores and builds rooms; it starts nothing. The data directory is made where it is missing.
 func openApp(c *config.Config, log *zap.Logger) (*app, error) { return openAs(&app{}, c, log) }
@@ -217,6 +224,7 @@ func (a *app) tryEngine() (err error) {
 		a.declared = a.backfill.from
 	}
 	opts := a.engineOptions()
+	opts.Tap, opts.Hold = a.tapped.tap, a.tapped.hold
 	if a.observe != nil {
 		if opts.Observer, err = a.observe(parts.Features); err != nil {
 			return err

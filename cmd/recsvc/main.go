@@ -45,6 +45,7 @@ func commands() []command {
 		{"serve", "[-config FILE] [-listen ADDR] [-data DIR] [-role ROLE]", "run the server", serve},
 		{"demo", "[-listen ADDR] [-data DIR]", "load a slice of real traffic, learn from it, keep serving", demo},
 		{"replay", "-from FILE… [-items FILE] [-users FILE] [-since TIME] [-until TIME] [-config FILE] [-data DIR] [-append] [-json]", "push event files or an archive through the whole engine and report what was learned", replay},
+		{"eval", "-from FILE… [-items FILE] [-users FILE] [-config FILE] [-grid KEY=VALUE,…;…] [-compare online,1h,24h] [-out DIR] [-json]", "compare models by what they predict of a stream: settings, and real time against every hour or day", compareModels},
 		{"export", "-from FILE… | -data DIR  -out FILE|DIR [-items FILE] [-users FILE] [-config FILE] [-format ndjson|parquet] [-since TIME] [-until TIME] [-sample N]", "write a training set: a row for each exposure, as it was captured", exportRows},
 		{"ope", "-from FILE… | -data DIR  [-policy POLICY]… [-head HEAD] [-items FILE] [-users FILE] [-config FILE] [-only KEY=VALUE] [-frequencies FILE] [-json]", "estimate from logged traffic what other policies would have earned", evaluatePolicies},
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},

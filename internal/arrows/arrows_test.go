@@ -53,6 +53,7 @@ var rooms = map[string][]string{
 		"internal/dirty", "internal/validation", "internal/snapshot",
 	},
 	"internal/examination": {"internal/dirty"},
+	"internal/eval":        {"internal/event", "internal/feedback", "internal/engine", "internal/validation"},
 	"internal/autofeature": {"internal/event", "internal/lexical"},
 	"internal/parity":      {"internal/event", "internal/features", "internal/feedback"},
 	"internal/ope":         {"internal/event", "internal/features", "internal/feedback"},

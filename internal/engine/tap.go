@@ -4,6 +4,7 @@ import (
 	"recsvc/internal/event"
 	"recsvc/internal/feedback"
 	"recsvc/internal/model"
+	"recsvc/internal/validation"
 )
 
 // Tap stands where an engine's models would. It is told what they would be, in the order in which they would be, and, as a
@@ -50,6 +51,12 @@ func (l *Learner) Width() int { return l.width }
 
 // Models returns the models. The slice must not be changed.
 func (l *Learner) Models() []*model.Model { return l.lineup.models }
+
+// Validation returns the progressive metrics of a flat head.
+func (l *Learner) Validation(head int) *validation.Head {
+	s := &l.lineup.seats[head]
+	return s.model.Head(s.head).Validation()
+}
 
 // Predict sets dst, of Width places, to the predictions of one vector.
 func (l *Learner) Predict(dst []float32, shared, own feedback.Vector) {
