@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"recsvc/internal/config"
 	"recsvc/internal/dirty"
@@ -157,6 +158,14 @@ func scoreHeads(c *config.Config) (score []int) {
 		score = append(score, max(0, slices.IndexFunc(m.Heads, func(h config.Head) bool { return h.Name == m.Score })))
 	}
 	return score
+}
+
+// refreshes are, by model, how often it publishes what it has learned.
+func refreshes(c *config.Config) (out []time.Duration) {
+	for _, m := range c.Models {
+		out = append(out, time.Duration(m.Refresh))
+	}
+	return out
 }
 
 // clockOptions translates the bounds of lateness; none at all is a negative one there.

@@ -34,6 +34,7 @@ func declare(c *config.Config) declared {
 	for i := range models {
 		m := &models[i]
 		m.Score, m.Role = "", "" // which head of which model lists are ranked by is no matter of state
+		m.Refresh = 0            // what is learned does not depend on it, and the engine comes to terms with another one
 		m.Features = nil         // among those of the features
 	}
 	text, err := json.Marshal(learning{models, c.Feedback, c.Lateness, c.Horizon, c.Role == config.RoleServer})

@@ -73,8 +73,8 @@ func (r *modelRoom) Change(ctx context.Context, name string, c api.ModelChange) 
 		}
 		t.Refresh = &d
 	}
-	if t.Refresh != nil || t.Rates != nil {
-		return api.ModelStatus{}, fmt.Errorf("%w: learning rates and refresh cannot be changed while it runs", api.ErrConflict)
+	if t.Rates != nil {
+		return api.ModelStatus{}, fmt.Errorf("%w: learning rates cannot be changed while it runs", api.ErrConflict)
 	}
 	return r.control(ctx, i, t.Control())
 }
@@ -130,6 +130,9 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 	out := api.ModelStatus{
 		Name: m.Name(), Role: a.role(i), Version: modelAt(m, a.engine.Applied()), Weights: a.weights.of(m),
 		Refresh: event.RefreshText(stands.Refresh), Frozen: stands.Frozen, Heads: map[string]api.HeadMetrics{},
+	}
+	if stands.Published != 0 {
+		out.Published = &stands.Published
 	}
 	for at, h := range m.Heads() {
 		window := apiMetrics(h.Validation().Recent())

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"unicode/utf8"
+
+	"recsvc/internal/event"
 )
 
 // ModelList holds every model: the champion first, then the others in the order of the configuration.
@@ -13,14 +15,15 @@ type ModelList struct {
 
 // ModelStatus is one model with its progressive metrics.
 type ModelStatus struct {
-	Name    string                 `json:"name"`
-	Role    string                 `json:"role" enum:"champion,challenger,shadow" doc:"the champion serves; a challenger may be promoted"`
-	Version string                 `json:"version" doc:"name@version"`
-	Weights int64                  `json:"weights" doc:"that are not zero"`
-	Refresh string                 `json:"refresh" doc:"online, or the event time between two publications of what it has learned, such as 1h"`
-	Frozen  bool                   `json:"frozen" doc:"learning rests; it goes on predicting"`
-	Heads   map[string]HeadMetrics `json:"heads"`
-	Health  ModelHealth            `json:"health"`
+	Name      string                 `json:"name"`
+	Role      string                 `json:"role" enum:"champion,challenger,shadow" doc:"the champion serves; a challenger may be promoted"`
+	Version   string                 `json:"version" doc:"name@version"`
+	Weights   int64                  `json:"weights" doc:"that are not zero"`
+	Refresh   string                 `json:"refresh" doc:"online, or the event time between two publications of what it has learned, such as 1h"`
+	Published *event.Time            `json:"published,omitempty" doc:"with a refresh: up to where in event time what it predicts with has been learned"`
+	Frozen    bool                   `json:"frozen" doc:"learning rests; it goes on predicting"`
+	Heads     map[string]HeadMetrics `json:"heads"`
+	Health    ModelHealth            `json:"health"`
 }
 
 // ModelHealth says whether a model is fit to serve.

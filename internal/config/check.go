@@ -183,6 +183,9 @@ func (k *checker) models() {
 
 func (k *checker) model(path string, m *Model) {
 	k.within(path+".bits", m.Bits, 10, 30)
+	refresh := time.Duration(m.Refresh)
+	k.that(refresh == 0 || refresh >= time.Second && refresh <= 366*24*time.Hour && refresh%time.Second == 0, path+".refresh",
+		"must be online, or whole seconds from 1s to 366d")
 	k.that(len(m.Heads) > 0, path+".heads", "needs at least one head")
 	names := map[string]bool{}
 	for i := range m.Heads {

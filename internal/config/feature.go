@@ -104,6 +104,7 @@ type Model struct {
 	Name     string  `yaml:"name"`
 	Role     string  `yaml:"role"` // champion, challenger or shadow; absent: the first is champion, the others challengers
 	Heads    []Head  `yaml:"heads"`
+	Refresh  Refresh `yaml:"refresh"`  // online, or the event time between two publications of what it has learned: 1m, 1h, 24h …; online
 	Bits     int     `yaml:"bits"`     // the weight table has 2^bits slots; 22
 	Features Strings `yaml:"features"` // names of those it sees; absent: all
 	Score    string  `yaml:"score"`    // the head that lists are ranked by; absent: the first

@@ -164,3 +164,19 @@ func parseInt(s string) (int64, error) {
 func parseFloat(s string) (float64, error) {
 	return strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64)
 }
+
+// Refresh is how often a model publishes what it has learned, in event time; 0: at once. It is written as online, or as a duration.
+type Refresh time.Duration
+
+func (r *Refresh) decode(d *decoder, n ast.Node, path string) {
+	text, ok := d.text(n, path)
+	if !ok || text == "online" {
+		return
+	}
+	x, err := ParseDuration(text)
+	if err != nil {
+		d.fail(n, path, "must be online, or a duration such as 1m, 1h or 24h, not %s", quote(text))
+		return
+	}
+	*r = Refresh(x)
+}

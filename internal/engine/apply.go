@@ -109,6 +109,7 @@ func (e *Engine) advance() {
 		e.opts.Tap.Advance(w)
 	}
 	e.release(w)
+	e.refresh(w)
 	e.joiner.Advance(w)
 	e.Dedup.Advance(w)
 	e.Features.Advance(w)

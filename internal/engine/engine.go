@@ -182,6 +182,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	if err := e.load(); err != nil {
 		return nil, err
 	}
+	if !opts.FeaturesOnly {
+		e.seat()
+	}
 	return e, nil
 }
 

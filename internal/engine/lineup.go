@@ -134,17 +134,21 @@ func (l *lineup) checkPage(key, value []byte) (bool, error) {
 }
 
 // restoring is the replacement of all models' weights.
-type restoring []*model.Restore
+type restoring struct {
+	models []*model.Model
+	each   []*model.Restore
+}
 
-func (l *lineup) restore() (r restoring) {
+func (l *lineup) restore() restoring {
+	r := restoring{models: l.models}
 	for _, m := range l.models {
-		r = append(r, m.Restore())
+		r.each = append(r.each, m.Restore())
 	}
 	return r
 }
 
 func (r restoring) loadPage(key, value []byte) (bool, error) {
-	for _, m := range r {
+	for _, m := range r.each {
 		if ok, err := m.LoadPage(key, value); ok || err != nil {
 			return ok, err
 		}
@@ -152,8 +156,12 @@ func (r restoring) loadPage(key, value []byte) (bool, error) {
 	return false, nil
 }
 
+// finish also publishes: a roll-back is in force at once.
 func (r restoring) finish() {
-	for _, m := range r {
+	for _, m := range r.each {
 		m.Finish()
+	}
+	for _, m := range r.models {
+		m.Publish()
 	}
 }

@@ -39,7 +39,6 @@ func (e *Engine) load() error {
 		}
 	}
 	e.Features.LoadDone()
-	e.seat()
 	e.seen = *e.tally // the metrics tell of this process alone
 	e.publishTally()  // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{

@@ -17,10 +17,11 @@ import (
 
 // Standing is how a model stands: what the configuration gives, where the log has not said otherwise.
 type Standing struct {
-	Champion bool          // it serves
-	Frozen   bool          // learning rests; it goes on predicting
-	Refresh  time.Duration // between two publications of what it has learned, in event time; 0: at once
-	Alpha    []float64     // by head: the rate that the log has given; 0: as configured
+	Champion  bool          // it serves
+	Frozen    bool          // learning rests; it goes on predicting
+	Refresh   time.Duration // between two publications of what it has learned, in event time; 0: at once
+	Published event.Time    // with a refresh: the multiple of it at which what serves was published; 0: none was yet
+	Alpha     []float64     // by head: the rate that the log has given; 0: as configured
 }
 
 // standings is what the log has said of the models. The writer changes it; anyone may ask.
@@ -38,13 +39,15 @@ type tuned struct {
 	frozen    bool
 	refreshed bool // refresh counts
 	refresh   time.Duration
-	alpha     []float64 // by head; nil or 0: nothing
+	held      bool       // predictions come from a copy, which is made anew at each multiple of the refresh
+	published event.Time // the multiple at which it was made; 0: none yet
+	alpha     []float64  // by head; nil or 0: nothing
 }
 
 // Entries. Key: prefix | length u8 | the model's name, which is empty for entry 0. Values, little-endian:
 //
 //	promoted  version u8 | the model's name
-//	tuned     version u8 | flags u8 | refresh i64, in nanoseconds | rates: n u8 | n × (length u8 | head | alpha f64)
+//	tuned     version u8 | flags u8 | refresh, published i64, in nanoseconds | rates: n u8 | n × (length u8 | head | alpha f64)
 //
 // What nothing was said of has no entry.
 const (
@@ -52,6 +55,7 @@ const (
 	standingV1     = 1
 	flagFrozen     = 1
 	flagRefreshed  = 2
+	flagHeld       = 4
 )
 
 var errStanding = errors.New("what the log has said of a model is stored in a form that is unknown, or damaged")
@@ -88,7 +92,11 @@ func (s *standings) AppendValue(dst []byte, id uint32) []byte {
 	if t.refreshed {
 		flags |= flagRefreshed
 	}
+	if t.held {
+		flags |= flagHeld
+	}
 	dst = binary.LittleEndian.AppendUint64(append(dst, flags), uint64(t.refresh))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(t.published))
 	at, n := len(dst), 0
 	dst = append(dst, 0)
 	for h, alpha := range t.alpha {
@@ -127,13 +135,14 @@ func (s *standings) load(key, value []byte, sum dirty.Sum) (bool, error) {
 }
 
 func (s *standings) decode(i int, b []byte) error {
-	if len(b) < 10 {
+	if len(b) < 18 {
 		return errStanding
 	}
 	t := &s.tuned[i]
-	t.frozen, t.refreshed = b[0]&flagFrozen != 0, b[0]&flagRefreshed != 0
+	t.frozen, t.refreshed, t.held = b[0]&flagFrozen != 0, b[0]&flagRefreshed != 0, b[0]&flagHeld != 0
 	t.refresh = time.Duration(binary.LittleEndian.Uint64(b[1:]))
-	n, b := int(b[9]), b[10:]
+	t.published = event.Time(binary.LittleEndian.Uint64(b[9:]))
+	n, b := int(b[17]), b[18:]
 	for range n {
 		if len(b) < 1 || len(b) < 9+int(b[0]) {
 			return errStanding
@@ -157,13 +166,18 @@ func (s *standings) of(i int) Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &s.tuned[i]
-	out := Standing{
-		Champion: int(s.lineup.champion.Load()) == i, Frozen: t.frozen, Refresh: s.configured[i], Alpha: slices.Clone(t.alpha),
+	return Standing{
+		Champion: int(s.lineup.champion.Load()) == i, Frozen: t.frozen, Refresh: s.refresh(i), Published: t.published,
+		Alpha: slices.Clone(t.alpha),
 	}
-	if t.refreshed {
-		out.Refresh = t.refresh
+}
+
+// refresh is the one in force.
+func (s *standings) refresh(i int) time.Duration {
+	if t := &s.tuned[i]; t.refreshed {
+		return t.refresh
 	}
-	return out
+	return s.configured[i]
 }
 
 // Standing is how the i-th model stands. It may be asked by anyone.
@@ -209,6 +223,11 @@ func (e *Engine) tune(r *event.Record) error {
 		e.passedOver(r, t.Model)
 		return nil
 	}
+	for _, rate := range t.Rates {
+		if _, ok := e.lineup.models[i].Find(rate.Head); !ok {
+			e.passedOver(r, FlatName(t.Model, rate.Head))
+		}
+	}
 	s := e.standings
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,13 +238,23 @@ func (e *Engine) tune(r *event.Record) error {
 	}
 	if t.Refresh != nil {
 		to.refreshed, to.refresh = true, *t.Refresh
+		e.hold(i)
 	}
 	return nil
 }
 
-// seat brings into force what was loaded.
+// seat brings into force what was loaded, and what is configured otherwise than it was.
 func (e *Engine) seat() {
 	s := e.standings
+	for i := range s.tuned {
+		if s.tuned[i].held {
+			e.Models[i].Hold(true) // though nothing may have been published
+		}
+		if s.tuned[i].held != (s.refresh(i) > 0) {
+			s.set.Touch(uint32(1 + i))
+			e.hold(i)
+		}
+	}
 	if s.promoted == "" {
 		return
 	}

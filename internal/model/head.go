@@ -25,9 +25,13 @@ type Head struct {
 	seat        seat
 	shape       shape
 	twin        bool // Partials walks once for this head and the next
+	kind        int  // of the learner
+	hyper       Hyper
 	learner     learner
-	line        *linear // the learner's form, where it is this one
-	clip        float64 // +Inf: none
+	views       *atomic.Pointer[view] // what predictions are made with
+	index       int                   // in them
+	line        *linear               // the learner's form, where it is this one
+	clip        float64               // +Inf: none
 	examination Examination
 	minTheta    float64
 	validation  *validation.Head
@@ -40,7 +44,7 @@ type Head struct {
 
 func newHead(o HeadOptions, kind int, t *table, v *validation.Head) *Head {
 	h := &Head{
-		name: o.Name, shape: learners[kind].shape(o.Hyper), validation: v, clip: o.Hyper.Clip,
+		name: o.Name, kind: kind, hyper: o.Hyper, shape: learners[kind].shape(o.Hyper), validation: v, clip: o.Hyper.Clip,
 		examination: o.Examination, minTheta: o.MinTheta,
 	}
 	if h.clip == 0 {
@@ -109,7 +113,7 @@ func (h *Head) Sums() int { return h.shape.sums }
 
 // Partial adds v's contributions to partial sums, which begin at zero. A list that shares a part among its candidates
 // sums that once; adding the candidate's own part to a copy then gives Logit's sums to the bit.
-func (h *Head) Partial(sums []float64, v Vector) { h.learner.add(sums, v) }
+func (h *Head) Partial(sums []float64, v Vector) { h.views.Load().learners[h.index].add(sums, v) }
 
 // Clamp turns complete sums into a logit, clamped to ±35; −35 and a count when it is not a number.
 func (h *Head) Clamp(sums []float64) float64 { return h.clampSum(h.learner.logit(sums)) }
@@ -124,9 +128,9 @@ func (h *Head) clampSum(s float64) float64 {
 
 // Logit returns the logit of the vector of both parts: what Clamp makes of their sums.
 func (h *Head) Logit(shared, own Vector) float64 {
-	if h.line != nil {
+	if line := h.views.Load().lines[h.index]; line != nil {
 		word := h.seat.firstWord
-		return h.clampSum(h.seat.dot(h.seat.dot(0, word, shared), word, own))
+		return h.clampSum(line.dot(line.dot(0, word, shared), word, own))
 	}
 	sums := make([]float64, h.shape.sums)
 	h.Partial(sums, shared)
@@ -206,16 +210,16 @@ type Contribution struct {
 // Explain appends the contributions of shared, then own, in the order of their slots, to dst. At weights that do not
 // move meanwhile, they sum to the logit before clamping; exactly so where it is w·x, else by rounding.
 func (h *Head) Explain(dst []Contribution, shared, own Vector) []Contribution {
-	sums := make([]float64, h.shape.sums)
-	h.Partial(sums, shared)
-	h.Partial(sums, own)
+	sums, learner := make([]float64, h.shape.sums), h.views.Load().learners[h.index]
+	learner.add(sums, shared)
+	learner.add(sums, own)
 	for _, v := range [...]Vector{shared, own} {
 		for i, slot := range v.Slots {
 			x := float32(1)
 			if i < len(v.Values) {
 				x = v.Values[i]
 			}
-			w := h.learner.effect(sums, slot, x)
+			w := learner.effect(sums, slot, x)
 			dst = append(dst, Contribution{Slot: slot, Value: x, Weight: w, Product: float64(w) * float64(x)})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/validation"
@@ -23,12 +24,16 @@ type Options struct {
 type Model struct {
 	name  string
 	table *table
-	set   *dirty.Set // entry head·pages + page
+	set   *tracker // entry head·pages + page
 	heads []*Head
 	keys  [][]byte // by head: the key of its pages, up to the number
 
 	sums    int       // of partial sums of all heads
 	scratch sync.Pool // of *[]float64, for Predict
+
+	own   *view                // of the table
+	view  atomic.Pointer[view] // what predictions are made with
+	front *front               // the copy, while the model is held
 }
 
 // New returns a model that has learned nothing: every prediction of a linear head is ½.
@@ -48,7 +53,7 @@ func New(opts Options) (*Model, error) {
 		return nil, fmt.Errorf("model %s: %d heads over 2^%d slots are too many", opts.Name, len(opts.Heads), opts.Bits)
 	}
 	m := &Model{name: opts.Name, table: newTable(opts.Bits)}
-	m.set = dirty.NewSet((*weightPages)(m))
+	m.set = &tracker{Set: dirty.NewSet((*weightPages)(m))}
 	for _, o := range opts.Heads {
 		if err := m.addHead(o); err != nil {
 			return nil, fmt.Errorf("model %s: head %q: %w", opts.Name, o.Name, err)
@@ -58,12 +63,18 @@ func New(opts Options) (*Model, error) {
 		return nil, fmt.Errorf("model %s: %d floats over 2^%d slots are too many", opts.Name, words, opts.Bits)
 	}
 	m.table.alloc()
+	var learners []learner
 	for i, h := range m.heads {
+		learners = append(learners, h.learner)
+		h.views, h.index = &m.view, i
 		h.notes.set = pages{m.set, uint32(i * m.table.pages())}
 		h.clock.id = m.clockID(i)
 		m.sums += h.Sums()
 		h.twin = i+1 < len(m.heads) && h.line != nil && m.heads[i+1].line != nil && (i == 0 || !m.heads[i-1].twin)
 	}
+	m.own = newView(m.table, learners)
+	m.view.Store(m.own)
+	m.front = newFront(m)
 	m.scratch.New = func() any { s := make([]float64, m.sums); return &s }
 	return m, nil
 }
@@ -123,16 +134,17 @@ func (m *Model) Sums() int { return m.sums }
 // Partials adds v's contributions to the partial sums of all heads, which stand one behind the other: those of Heads()[0].Sums(),
 // then those of the next. It looks up each slot once for two linear heads that are neighbours.
 func (m *Model) Partials(sums []float64, v Vector) {
+	view := m.view.Load()
 	for i := 0; i < len(m.heads); i++ {
 		h := m.heads[i]
 		if h.twin {
-			sums[0], sums[1] = m.table.dotPair(sums[0], sums[1], h.seat.firstWord, v)
+			sums[0], sums[1] = view.table.dotPair(sums[0], sums[1], h.seat.firstWord, v)
 			sums = sums[2:]
 			i++
 			continue
 		}
 		n := h.shape.sums
-		h.Partial(sums[:n:n], v)
+		view.learners[i].add(sums[:n:n], v)
 		sums = sums[n:]
 	}
 }
@@ -158,7 +170,7 @@ func (m *Model) Learn(head int, ex *Example) (p float64, ok bool) { return m.hea
 // Sets returns the dirty sets of all that the model stores: its weights, then each head's metrics. They tell the
 // whole state of the model but for its Counters.
 func (m *Model) Sets() []*dirty.Set {
-	sets := []*dirty.Set{m.set}
+	sets := []*dirty.Set{m.set.Set, m.front.set}
 	for _, h := range m.heads {
 		sets = append(sets, h.validation.Set())
 	}

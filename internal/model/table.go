@@ -3,8 +3,6 @@ package model
 import (
 	"math"
 	"sync/atomic"
-
-	"recsvc/internal/dirty"
 )
 
 // The slots of a table are kept, tracked and stored in pages.
@@ -109,6 +107,6 @@ func (s *seat) blank(row uint32) bool {
 
 // pages is a dirty set with the number of a head's first page.
 type pages struct {
-	*dirty.Set
+	*tracker
 	first uint32
 }

@@ -129,6 +129,9 @@ func (m *Model) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 			return true, err
 		}
 	}
+	if ok, err := m.front.load(key, value, sum); ok {
+		return true, err
+	}
 	id, ok, err := m.entry(key)
 	if !ok || err != nil {
 		return ok, err
