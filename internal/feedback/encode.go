@@ -35,7 +35,7 @@ const (
 //	pack        lengths uvarint: shared slots, shared values, own slots, own values, context bytes |
 //	            the slots and values as u32 and f32, in that order | the context
 //	impression  version u8 | flags u8 | seq, key, user and item, user, request hash u64 | base, floor i64 |
-//	            position i32 | theta, weight f32 | heads u8 | heads × (flags u8 | gain u16 | p f32 | at i64) |
+//	            position i32 | mate u16 | item u64 | theta, weight f32 | heads u8 | heads × (flags u8 | gain u16 | p f32 | at i64) |
 //	            raw predictions u8 | as many f32 | pack
 //	list        version u8 | scene, variant u64 | pack
 //	page        version u8 | prints u16 | prints × u64
@@ -45,10 +45,10 @@ const (
 //	pulse       exposures, outcomes f64 | beat i64 | since, back, gap i64 | stalled u8 | from i64 | held, answered i64
 //	quota       version u8 | minute i64 | count u32
 //
-// Impressions and lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
+// Impressions of versions 1 and 2, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
 // their states are learned anew from the log, and never read.
 const (
-	impressionV2 = 2
+	impressionV3 = 3
 	listV2       = 2
 	pageV1       = 1
 	globalsV3    = 3
@@ -68,7 +68,7 @@ func (t *impressionTable) AppendKey(dst []byte, id uint32) []byte {
 func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 	j := (*Joiner)(t)
 	s := j.imps.at(id)
-	dst = append(dst, impressionV2, s.flags)
+	dst = append(dst, impressionV3, s.flags)
 	request := uint64(0)
 	if s.list != 0 {
 		request = j.lists.at(s.list).hash
@@ -77,6 +77,8 @@ func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, u)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(s.position))
+	dst = binary.LittleEndian.AppendUint16(dst, s.mate)
+	dst = binary.LittleEndian.AppendUint64(dst, s.item)
 	dst = appendFloat(dst, s.theta)
 	dst = appendFloat(dst, s.weight)
 	dst = append(dst, byte(len(j.heads)))

@@ -1,6 +1,10 @@
 package feedback
 
-import "recsvc/internal/event"
+import (
+	"math"
+
+	"recsvc/internal/event"
+)
 
 // impression is one item shown to one person, or about to be: what may leave memory of it, beside its head states and
 // its pack. It holds no pointers.
@@ -20,6 +24,8 @@ type impression struct {
 	theta    float32
 	weight   float32
 	flags    uint8
+	mate     uint16 // the other position of the pair that was exchanged with probability ½; 0: none
+	item     uint64 // hash
 }
 
 // Flags of an impression. One that is neither exposed nor waiting was served, or seen too briefly, or both.
@@ -136,7 +142,8 @@ func (j *Joiner) nextSeq() uint64 {
 type draft struct {
 	user, userItem, list, key uint64
 	base                      event.Time
-	position                  int32
+	item                      string
+	position, mate            int32
 	propensity                float64
 	scene, variant            uint64
 	flags                     uint8
@@ -152,8 +159,10 @@ func (j *Joiner) create(d *draft) uint32 {
 	s.user, s.userItem, s.key = d.user, d.userItem, d.key
 	s.base, s.position, s.flags = d.base, d.position, d.flags
 	s.floor = j.grace(d.base)
-	if w, ok := j.shownWeight(d.propensity); ok {
-		s.weight = w
+	s.weight, _ = j.weigh(d.item, d.propensity)
+	s.item = hashItem(d.item, 0)
+	if d.mate <= math.MaxUint16 { // no list is as long
+		s.mate = uint16(d.mate)
 	}
 	shared, context := d.shared, d.context
 	if d.list != 0 {

@@ -25,6 +25,9 @@ type Joiner struct {
 	minVisible       float64
 	stalls           StallOptions
 	sink             Sink
+	examiner         Examiner
+	judged           int // the head whose outcomes it is told
+	weigher          Weigher
 	watch            Watcher
 
 	seq       uint64 // the last one given
@@ -67,6 +70,7 @@ type Joiner struct {
 	contextBytes  []byte    // scratch
 	sharedScratch []float32
 	ownScratch    []float32
+	placed        Place              // scratch
 	nothing       [packHeader]uint32 // the empty pack; never written to
 }
 
@@ -92,6 +96,9 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		clock:            none,
 		quotas:           quotas{most: uint32(o.MaxOutcomes)},
 		sink:             sink,
+		examiner:         o.Examiner,
+		judged:           o.Judged,
+		weigher:          o.Weigher,
 		watch:            o.Watch,
 		watermark:        none,
 		tombs:            newTombstones(o.LateMemory, o.LateMax),

@@ -91,11 +91,12 @@ func (j *Joiner) loadImpression(birth uint64, value []byte, sum dirty.Sum) error
 // parseImpression reads an impression; its pack lies in the arena.
 func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err error) {
 	r := reader{buf: value}
-	r.version(impressionV2)
+	r.version(impressionV3)
 	p.flags = r.flags(impFlags)
 	p.seq, p.key, p.userItem, p.user, p.request = r.u64(), r.u64(), r.u64(), r.u64(), r.u64()
 	p.base, p.floor = r.time(), r.time()
-	p.position, p.theta, p.weight = int32(r.u32()), r.float(), r.float()
+	p.position, p.mate, p.item = int32(r.u32()), r.u16(), r.u64()
+	p.theta, p.weight = r.float(), r.float()
 	if n := r.u8(); r.err == nil && int(n) != len(j.heads) {
 		return p, fmt.Errorf("%w: %d heads, configured %d", ErrHeads, n, len(j.heads))
 	}

@@ -95,10 +95,10 @@ func (j *Joiner) update(id uint32, e *event.Event, m *Match) {
 	if len(e.Context) > 0 {
 		j.setContext(s, j.encodeContext(inherit(e.Context, j.contextOf(s))))
 	}
-	if e.Position > 0 {
-		s.position = e.Position
+	if e.Position > 0 && e.Position != s.position {
+		s.position, s.mate = e.Position, 0
 	}
-	if w, ok := j.shownWeight(e.Propensity); ok {
+	if w, ok := j.weigh(e.Item, e.Propensity); ok {
 		s.weight = w
 	}
 }
@@ -107,7 +107,7 @@ func (j *Joiner) update(id uint32, e *event.Event, m *Match) {
 func (j *Joiner) draftOf(e *event.Event, m *Match, c *Captured, flags uint8) draft {
 	return draft{
 		user: m.user, userItem: m.userItem, list: m.list, key: m.key,
-		base: e.Time, position: e.Position, propensity: e.Propensity, flags: flags,
+		base: e.Time, item: e.Item, position: e.Position, propensity: e.Propensity, flags: flags,
 		shared: c.Shared, own: c.Own, p: c.P, context: j.encodeContext(e.Context),
 	}
 }
@@ -234,6 +234,7 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 			d.userItem = hashItem(item.Item, d.user)
 		}
 		d.position, d.propensity, d.at = int32(i+1), item.Propensity, i
+		d.item, d.mate = item.Item, mateOf(sv.Swap, d.position)
 		d.own, d.p = own[i], p[i]
 		id := j.create(&d)
 		j.counts.Served++
@@ -246,6 +247,17 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 	for _, id := range parked { // only now that the whole list is parked
 		j.expose(id, nil)
 	}
+}
+
+// mateOf returns the other position of a pair, if the position belongs to it.
+func mateOf(pair [2]int32, position int32) int32 {
+	switch position {
+	case pair[0]:
+		return pair[1]
+	case pair[1]:
+		return pair[0]
+	}
+	return 0
 }
 
 // parkable reports whether an item of a served list is to be parked. One whose outcome waits for an exposure

@@ -96,6 +96,13 @@ type Options struct {
 	// ScenePositions replaces Positions for lists served in the named scenes.
 	ScenePositions map[string][]float64
 
+	// Examiner knows better; nil: nobody does. It is told what comes of the head Judged.
+	Examiner Examiner
+	Judged   int
+
+	// Weigher says what impressions weigh; nil: what ShownClip says.
+	Weigher Weigher
+
 	// ShownClip is M in the weight min(1/propensity, M) of what was shown; at least 1. 0: every weight is 1.
 	ShownClip float64
 
@@ -202,6 +209,9 @@ func (o *Options) check() error {
 	}
 	if o.MaxOutcomes < 0 || o.MaxOutcomes > math.MaxInt32 {
 		return fmt.Errorf("max outcomes %d: want 0 (any) or more", o.MaxOutcomes)
+	}
+	if o.Judged < 0 || o.Judged >= len(o.Heads) {
+		return fmt.Errorf("judged head %d: want one of %d", o.Judged, len(o.Heads))
 	}
 	if err := o.Stalls.check(); err != nil {
 		return fmt.Errorf("stalls: %w", err)

@@ -15,19 +15,13 @@ func (j *Joiner) grace(t event.Time) event.Time {
 	return j.watermark + j.wait
 }
 
-// shownWeight returns the weight of what was shown with the given propensity, if there is one.
-func (j *Joiner) shownWeight(propensity float64) (float32, bool) {
-	if !(propensity > 0 && propensity <= 1) {
-		return 1, false
-	}
-	if j.clip == 0 {
-		return 1, true
-	}
-	return float32(min(1/propensity, j.clip)), true
-}
-
 // examined returns the probability that the position of s was looked at.
 func (j *Joiner) examined(s *impression) float32 {
+	if j.examiner != nil && s.position > 0 {
+		if theta, ok := j.examiner.Theta(j.placeOf(s)); ok {
+			return theta
+		}
+	}
 	table := j.positions
 	if s.list != 0 {
 		if own, ok := j.scenes[j.lists.at(s.list).scene]; ok {
@@ -46,6 +40,9 @@ func (j *Joiner) expose(id uint32, e *event.Event) {
 	s := j.at(id)
 	s.flags = s.flags&^isWaiting | isExposed
 	s.theta = j.examined(s)
+	if j.weigher != nil {
+		s.weight = j.weigher.Shown(s.weight)
+	}
 	j.renew(id)
 	j.tellShown(id, e, s.flags&isImplied != 0)
 	j.counts.Exposures++
@@ -253,6 +250,9 @@ func (j *Joiner) closeHead(id uint32, h int) {
 		j.settle(id, h, false, 0)
 	case held:
 		j.settlePositive(id, h)
+	}
+	if j.examiner != nil && h == j.judged {
+		j.judge(id)
 	}
 }
 

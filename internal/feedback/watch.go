@@ -58,5 +58,9 @@ func (j *Joiner) birth(id uint32) uint64 { return j.stubs.at(id).birth }
 // tellShown tells the watcher that an impression was shown; e may be nil.
 func (j *Joiner) tellShown(id uint32, e *event.Event, implied bool) {
 	s := j.at(id)
-	j.watch.Shown(j.birth(id), e, Shown{Time: s.base, Position: s.position, Weight: s.weight, Theta: j.examined(s), Implied: implied})
+	theta := s.theta
+	if s.flags&isExposed == 0 { // captured too late ever to be
+		theta = j.examined(s)
+	}
+	j.watch.Shown(j.birth(id), e, Shown{Time: s.base, Position: s.position, Weight: s.weight, Theta: theta, Implied: implied})
 }
