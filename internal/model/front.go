@@ -62,13 +62,8 @@ type front struct {
 	set   *dirty.Set
 }
 
-// A page of the copy, little-endian: version u8 = 1 | bits u8 | words u8 | bitmap of 1024 bits, lowest first | per set bit: the
-// published words f32. Its key: prefix | length u8 | "model/head" | page as big-endian u32. A page of zeros is not stored.
-const (
-	frontPrefix = 'f'
-	frontV1     = 1
-	frontHead   = 3 + bitmapSize
-)
+// The pages of the copy are those of words.go. Their key: prefix | length u8 | "model/head" | page as big-endian u32.
+const frontPrefix = 'f'
 
 func newFront(m *Model) *front {
 	f := &front{model: m}
@@ -96,29 +91,7 @@ func (f *front) AppendKey(dst []byte, id uint32) []byte {
 func (f *front) AppendValue(dst []byte, id uint32) []byte {
 	head, page := (*weightPages)(f.model).split(id)
 	s := f.seat(head)
-	start := len(dst)
-	dst = append(dst, frontV1, byte(s.bits), byte(s.words))
-	dst = append(dst, make([]byte, bitmapSize)...)
-	for i := range pageSlots {
-		words := s.published(page<<pageBits + uint32(i))
-		if zero(words) {
-			continue
-		}
-		dst[start+3+i/8] |= 1 << (i % 8)
-		for j := range words {
-			dst = binary.LittleEndian.AppendUint32(dst, words[j].Load())
-		}
-	}
-	return dst
-}
-
-func zero(words []atomic.Uint32) bool {
-	for i := range words {
-		if words[i].Load() != 0 {
-			return false
-		}
-	}
-	return true
+	return s.appendWords(dst, page)
 }
 
 // open makes a blank copy. Who predicts meanwhile goes on with the one or the other.
@@ -239,40 +212,8 @@ func (f *front) take(head uint, rest string, value []byte) (id uint32, err error
 		return 0, ErrCorrupt
 	}
 	page := binary.BigEndian.Uint32([]byte(rest))
-	switch {
-	case len(value) == 0:
-		return 0, ErrShort
-	case value[0] != frontV1:
-		return 0, fmt.Errorf("%w %d", ErrVersion, value[0])
-	case len(value) < frontHead:
-		return 0, fmt.Errorf("%w: %d bytes", ErrShort, len(value))
-	case int(value[1]) != s.bits || int64(page) >= int64(s.pages()):
-		return 0, fmt.Errorf("%w: page %d of 2^%d slots, not 2^%d", ErrBits, page, value[1], s.bits)
-	case uint(value[2]) != s.words:
-		return 0, fmt.Errorf("%w: slots of %d words, not of %d", ErrShape, value[2], s.words)
-	}
-	bitmap, words := value[3:frontHead], value[frontHead:]
-	count := 0
-	for _, b := range bitmap {
-		count += bits.OnesCount8(b)
-	}
-	if count == 0 || len(words) != 4*int(s.words)*count {
-		return 0, fmt.Errorf("%w: %d slots in %d bytes", ErrCorrupt, count, len(words))
-	}
-	for i := 0; i < len(words); i += 4 {
-		if w := math.Float32frombits(binary.LittleEndian.Uint32(words[i:])); !finite(float64(w)) {
-			return 0, fmt.Errorf("%w: a weight of %v", ErrCorrupt, w)
-		}
-	}
-	for i := range pageSlots {
-		if bitmap[i/8]&(1<<(i%8)) == 0 {
-			continue
-		}
-		to := s.published(page<<pageBits + uint32(i))
-		for j := range to {
-			to[j].Store(binary.LittleEndian.Uint32(words))
-			words = words[4:]
-		}
+	if err := s.loadWords(page, value); err != nil {
+		return 0, err
 	}
 	return uint32(int(head)*s.pages()) + page, nil
 }

@@ -55,6 +55,21 @@ func TestWhatServingPagesMakePredictsToTheBit(t *testing.T) {
 	})
 }
 
+func TestServingPagesAreWhatAHeldModelPredictsWith(t *testing.T) {
+	m := mustNew(t, smallOptions())
+	learnAll(m, randomExamples(1, 200))
+	m.Hold(false)
+	want := servingPages(t, m)
+	learnAll(m, randomExamples(2, 200))
+	if got := servingPages(t, m); !bytes.Equal(bytes.Join(got, nil), bytes.Join(want, nil)) {
+		t.Error("what was learned since shows")
+	}
+	m.Publish()
+	if got := servingPages(t, m); bytes.Equal(bytes.Join(got, nil), bytes.Join(want, nil)) {
+		t.Error("what was published does not show")
+	}
+}
+
 func TestServingPagesLeaveOutWhatWeighsNothing(t *testing.T) {
 	opts := Options{Name: "m", Bits: 12, Heads: []HeadOptions{{Name: "h", Hyper: Hyper{L1: 1e6}}}}
 	m := mustNew(t, opts)
@@ -79,7 +94,7 @@ func TestServingPagesThatDoNotFitAreRefused(t *testing.T) {
 		return out
 	}
 	nan := bytes.Clone(value)
-	copy(nan[servingHeader:], []byte{0, 0, 0xc0, 0x7f})
+	copy(nan[wordsHead:], []byte{0, 0, 0xc0, 0x7f})
 	for _, tc := range []struct {
 		name  string
 		value []byte
