@@ -150,14 +150,14 @@ func (l *fm) reach(sums []float64, greatest float64) float64 {
 }
 
 func (l *fm) step(n *notes, sums []float64, g float32) {
-	factors := sums[sumFactors:]
+	factors, set := sums[sumFactors:], n.set
 	for i, row := range n.rows {
 		x := n.xs[i]
 		gi := float32(g * x)
 		if gi == 0 {
 			continue
 		}
-		n.touch(row)
+		set.Touch(set.first + row>>pageBits)
 		ws, words, own := n.ws[i*n.words:][:1+len(factors)], l.published(row)[:1+len(factors)], l.own(row)[:1+len(factors)]
 		if words[1].Load() == 0 {
 			for f := range factors {

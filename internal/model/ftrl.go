@@ -64,41 +64,40 @@ func (l *ftrl) tune(h Hyper) { l.rates = ratesOf[float32](h.linear()) }
 // read notes weights. Accumulators are loaded although nothing is done with them here: the misses of a whole example
 // overlap, whereas behind the divisions of step they would queue.
 func (l *ftrl) read(n *notes, k int, sums []float64, v Vector) {
-	published, acc, mask, width, depth := l.w, l.acc, l.mask, l.width, l.depth
-	w0, c0 := l.firstWord, l.firstCoordinate
+	published, acc, mask, width, depth := l.w[l.firstWord:], l.acc[l.firstCoordinate:], l.mask, l.width, l.depth
 	s := sums[0]
 	valued, values, ones := v.split()
-	rows, ws, xs, touched := n.rows[k:], n.ws[k:], n.xs[k:], n.touched[k:]
+	values = values[:len(valued)]
+	rows, ws, xs, touched := n.part(k, len(valued))
 	for i, slot := range valued {
 		row := slot & mask
-		w, x := math.Float32frombits(published[uint(row)*width+w0].Load()), values[i]
-		rows[i], ws[i], xs[i], touched[i] = row, w, x, acc[uint(row)*depth+c0].n
+		w, x := math.Float32frombits(published[uint(row)*width].Load()), values[i]
+		rows[i], ws[i], xs[i], touched[i] = row, w, x, acc[uint(row)*depth].n
 		s += float64(w) * float64(x)
 	}
-	m := len(valued)
-	rows, ws, xs, touched = rows[m:], ws[m:], xs[m:], touched[m:]
+	rows, ws, xs, touched = n.part(k+len(valued), len(ones))
 	for i, slot := range ones {
 		row := slot & mask
-		w := math.Float32frombits(published[uint(row)*width+w0].Load())
-		rows[i], ws[i], xs[i], touched[i] = row, w, 1, acc[uint(row)*depth+c0].n
+		w := math.Float32frombits(published[uint(row)*width].Load())
+		rows[i], ws[i], xs[i], touched[i] = row, w, 1, acc[uint(row)*depth].n
 		s += float64(w)
 	}
 	sums[0] = s
 }
 
 func (l *ftrl) step(n *notes, _ []float64, g float32) {
-	published, acc, width, depth, r := l.w, l.acc, l.width, l.depth, &l.rates
-	w0, c0 := l.firstWord, l.firstCoordinate
-	ws, xs := n.ws[:len(n.rows)], n.xs[:len(n.rows)]
-	for i, row := range n.rows {
+	published, acc, width, depth, r := l.w[l.firstWord:], l.acc[l.firstCoordinate:], l.width, l.depth, &l.rates
+	rows, ws, xs, _ := n.part(0, len(n.rows))
+	set, first := n.set.Set, n.set.first
+	for i, row := range rows {
 		gi := float32(g * xs[i])
 		if gi == 0 {
 			continue // leaves the coordinate as it is, and a blank page blank
 		}
-		n.touch(row)
-		c := &acc[uint(row)*depth+c0]
+		set.Touch(first + row>>pageBits)
+		c := &acc[uint(row)*depth]
 		root := c.absorb(gi, ws[i], r)
-		published[uint(row)*width+w0].Store(math.Float32bits(weight(c.z, root, r)))
+		published[uint(row)*width].Store(math.Float32bits(weight(c.z, root, r)))
 	}
 }
 

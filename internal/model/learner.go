@@ -93,7 +93,7 @@ type notes struct {
 	xs      []float32
 	ws      []float32 // published, [feature][word]
 	touched []float32
-	set     pages
+	set     pages // to be told of a row before it is changed: Touch(first + row>>pageBits)
 	steps   uint64 // examples that the head has learned before
 }
 
@@ -107,5 +107,7 @@ func (n *notes) reset(features int) {
 	n.ws = n.ws[:features*n.words]
 }
 
-// touch says that a row is about to be changed.
-func (n *notes) touch(row uint32) { n.set.Touch(n.set.first + row>>pageBits) }
+// part returns the entries of m features from the k-th on, where a slot has one word.
+func (n *notes) part(k, m int) (rows []uint32, ws, xs, touched []float32) {
+	return n.rows[k:][:m], n.ws[k:][:m], n.xs[k:][:m], n.touched[k:][:m]
+}

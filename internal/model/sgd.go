@@ -50,13 +50,14 @@ func (l *sgd) read(n *notes, k int, sums []float64, v Vector) {
 
 func (l *sgd) step(n *notes, _ []float64, g float32) {
 	rate := l.rate(n.steps)
+	set := n.set
 	shrink, move := float32(rate*l.l2), float32(rate*float64(g))
 	for i, row := range n.rows {
 		d := float32(move * n.xs[i])
 		if d == 0 {
 			continue
 		}
-		n.touch(row)
+		set.Touch(set.first + row>>pageBits)
 		at := l.word(row, 0)
 		w := math.Float32frombits(at.Load()) // not the one noted: a slot that occurs twice takes both steps
 		at.Store(math.Float32bits(w - (d + float32(shrink*n.ws[i]))))
