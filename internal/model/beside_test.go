@@ -10,7 +10,7 @@ import (
 func TestReadersMayRunBesideTheWriter(t *testing.T) {
 	everyLearner(t, func(t *testing.T, opts Options) {
 		m := mustNew(t, opts)
-		examples := randomExamples(30, 400)
+		examples := randomExamples(30, 150)
 		var stop atomic.Bool
 		var wg sync.WaitGroup
 		for reader := range 3 {
@@ -37,7 +37,7 @@ func TestReadersMayRunBesideTheWriter(t *testing.T) {
 				}
 			})
 		}
-		for range 5 {
+		for range 3 {
 			observeAll(m, examples)
 			keys, values := snapshot(t, m)
 			contents(m)

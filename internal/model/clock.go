@@ -5,25 +5,36 @@ import (
 	"fmt"
 )
 
-// clock counts what a head has learned, where its learner or one of its options depends on it.
+// clock counts what a head has learned, and what it has done by it, where its learner or its upkeep depends on it.
 type clock struct {
 	kept  bool // whether anything depends on it
 	id    uint32
 	steps uint64 // examples with a gradient that is not 0
+
+	origin, now   int64 // by Model.Advance, at the first example and at the last; 0: not told
+	evict, forget sweep
 }
 
-// clockKey ends the key of a clock. Its value: version u8 = 1 | steps uvarint, above 0, of the least length.
+// clockKey ends the key of a clock. Its value, of uvarints of the least length:
+//
+//	version u8 = 2 | steps, above 0 | origin | now − origin | visits of evict | visits of forget
+//
+// Version 1 had the steps alone.
 const (
 	clockKey = 'c'
-	clockV1  = 1
+	clockV2  = 2
 )
 
 // tick counts an example and returns how many there were before it.
-func (c *clock) tick(set pages) uint64 {
+func (c *clock) tick(set pages, now int64) uint64 {
 	if !c.kept {
 		return 0
 	}
 	set.Touch(c.id)
+	if c.origin == 0 {
+		c.origin = now
+	}
+	c.now = max(now, c.origin)
 	c.steps++
 	return c.steps - 1
 }
@@ -31,23 +42,39 @@ func (c *clock) tick(set pages) uint64 {
 func (c *clock) blank() bool { return c.steps == 0 }
 
 // set takes over what was stored.
-func (c *clock) set(from clock) { c.steps = from.steps }
+func (c *clock) set(from clock) {
+	c.steps, c.origin, c.now = from.steps, from.origin, from.now
+	c.evict.visits, c.forget.visits = from.evict.visits, from.forget.visits
+}
 
 func (c *clock) append(dst []byte) []byte {
-	return binary.AppendUvarint(append(dst, clockV1), c.steps)
+	dst = append(dst, clockV2)
+	for _, x := range [...]uint64{c.steps, uint64(c.origin), uint64(c.now - c.origin), c.evict.visits, c.forget.visits} {
+		dst = binary.AppendUvarint(dst, x)
+	}
+	return dst
 }
 
 func decodeClock(value []byte) (c clock, err error) {
 	switch {
-	case len(value) < 2:
+	case len(value) == 0:
 		return c, ErrShort
-	case value[0] != clockV1:
+	case value[0] != clockV2:
 		return c, fmt.Errorf("%w %d", ErrVersion, value[0])
 	}
-	steps, n := binary.Uvarint(value[1:])
-	if n != len(value)-1 || steps == 0 || len(binary.AppendUvarint(nil, steps)) != n {
+	var xs [5]uint64
+	rest := value[1:]
+	for i := range xs {
+		x, n := binary.Uvarint(rest)
+		if n <= 0 || n > 1 && rest[n-1] == 0 {
+			return c, fmt.Errorf("%w: % x", ErrCorrupt, value)
+		}
+		xs[i], rest = x, rest[n:]
+	}
+	c.steps, c.origin, c.now = xs[0], int64(xs[1]), int64(xs[1]+xs[2])
+	c.evict.visits, c.forget.visits = xs[3], xs[4]
+	if len(rest) > 0 || c.steps == 0 || c.origin < 0 || c.now < c.origin {
 		return c, fmt.Errorf("%w: % x", ErrCorrupt, value)
 	}
-	c.steps = steps
 	return c, nil
 }

@@ -150,26 +150,29 @@ func (l *fm) reach(sums []float64, greatest float64) float64 {
 }
 
 func (l *fm) step(n *notes, sums []float64, g float32) {
-	factors, set := sums[sumFactors:], n.set
+	factors, set, first := sums[sumFactors:], n.set.Set, n.set.first
 	for i, row := range n.rows {
-		x := n.xs[i]
+		x, scale := n.xs[i], float32(1)
 		gi := float32(g * x)
 		if gi == 0 {
 			continue
 		}
-		set.Touch(set.first + row>>pageBits)
+		if n.scales != nil {
+			scale = n.scales[i]
+		}
+		set.Touch(first + row>>pageBits)
 		ws, words, own := n.ws[i*n.words:][:1+len(factors)], l.published(row)[:1+len(factors)], l.own(row)[:1+len(factors)]
 		if words[1].Load() == 0 {
 			for f := range factors {
-				own[1+f].rebase(ws[1+f], &l.latent)
+				own[1+f].rebase(ws[1+f], &l.latent, false)
 			}
 		}
 		root := own[0].absorb(gi, ws[0], &l.rates)
-		words[0].Store(math.Float32bits(weight(own[0].z, root, &l.rates)))
+		words[0].Store(math.Float32bits(weight(own[0].z, root, &l.rates) / scale))
 		for f := len(factors) - 1; f >= 0; f-- { // the first is the last to be published: it says that the others are
 			v, c := ws[1+f], &own[1+f]
 			root := c.absorb(float32(gi*float32(factors[f]-float64(v)*float64(x))), v, &l.latent)
-			words[1+f].Store(latentBits(weight(c.z, root, &l.latent)))
+			words[1+f].Store(latentBits(weight(c.z, root, &l.latent) / scale))
 		}
 	}
 }
@@ -208,15 +211,17 @@ func (l *fm) effect(sums []float64, slot uint32, x float32) float32 {
 	return float32(out)
 }
 
-func (l *fm) rebase(row uint32, n func(float32) float32) {
+func (l *fm) rebase(row uint32, to rebasing) {
 	words, own := l.published(row), l.own(row)
-	own[0].n = n(own[0].n)
-	own[0].rebase(math.Float32frombits(words[0].Load()), &l.rates)
 	if words[1].Load() == 0 {
 		return // begins under whatever rates there will be
 	}
-	for f := 1; f < len(own); f++ {
-		own[f].n = n(own[f].n)
-		own[f].rebase(math.Float32frombits(words[f].Load()), &l.latent)
+	for j := range words {
+		r := &l.latent
+		if j == 0 {
+			r = &l.rates
+		}
+		own[j].n = to.n(own[j].n)
+		own[j].rebase(float32(math.Float32frombits(words[j].Load())*to.scale), r, to.fresh)
 	}
 }

@@ -134,7 +134,7 @@ func FuzzDecodePage(f *testing.F) {
 }
 
 func FuzzDecodeClock(f *testing.F) {
-	f.Add((&clock{steps: 300}).append(nil))
+	f.Add((&clock{steps: 300, origin: 5, now: 1000}).append(nil))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		c, err := decodeClock(value)
 		if err != nil {

@@ -35,11 +35,16 @@ func weight[F float](z, root F, r *rates[F]) F {
 	return (max(-r.l1, min(z, r.l1)) - z) / (F((r.beta+root)*r.invAlpha) + r.l2)
 }
 
-// rebase gives c the z at which weight returns w, whatever n and the rates have become. A coordinate that weighs nothing keeps
-// its z, as far as it goes on to weigh nothing.
-func (c *coordinate[F]) rebase(w F, r *rates[F]) {
+// rebase gives c the z at which weight returns w, whatever n and the rates have become:
+//
+//	z = −w((β+√n)/α + λ2) − sgn(w)λ1
+//
+// A coordinate that weighs nothing keeps its z, unless that would make it weigh something or fresh is set: then z is 0.
+func (c *coordinate[F]) rebase(w F, r *rates[F], fresh bool) {
 	if w == 0 {
-		c.z = max(-r.l1, min(c.z, r.l1))
+		if fresh || max(c.z, -c.z) > r.l1 {
+			c.z = 0
+		}
 		return
 	}
 	sign := F(math.Copysign(1, float64(w)))
@@ -88,7 +93,7 @@ func (l *ftrl) read(n *notes, k int, sums []float64, v Vector) {
 func (l *ftrl) step(n *notes, _ []float64, g float32) {
 	published, acc, width, depth, r := l.w[l.firstWord:], l.acc[l.firstCoordinate:], l.width, l.depth, &l.rates
 	rows, ws, xs, _ := n.part(0, len(n.rows))
-	set, first := n.set.Set, n.set.first
+	set, first, scales := n.set.Set, n.set.first, n.scales
 	for i, row := range rows {
 		gi := float32(g * xs[i])
 		if gi == 0 {
@@ -97,12 +102,16 @@ func (l *ftrl) step(n *notes, _ []float64, g float32) {
 		set.Touch(first + row>>pageBits)
 		c := &acc[uint(row)*depth]
 		root := c.absorb(gi, ws[i], r)
-		published[uint(row)*width].Store(math.Float32bits(weight(c.z, root, r)))
+		w := weight(c.z, root, r)
+		if scales != nil {
+			w /= scales[i]
+		}
+		published[uint(row)*width].Store(math.Float32bits(w))
 	}
 }
 
-func (l *ftrl) rebase(row uint32, n func(float32) float32) {
+func (l *ftrl) rebase(row uint32, to rebasing) {
 	c := &l.acc[uint(row)*l.depth+l.firstCoordinate]
-	c.n = n(c.n)
-	c.rebase(math.Float32frombits(l.word(row, 0).Load()), &l.rates)
+	c.n = to.n(c.n)
+	c.rebase(float32(math.Float32frombits(l.word(row, 0).Load())*to.scale), &l.rates, to.fresh)
 }

@@ -92,7 +92,7 @@ func newExact(h Hyper, dim int) *exact {
 	}
 	for i := range dim {
 		for f := range m.factors {
-			m.row(i)[1+f].rebase(firstLatent(mix(h.Seed+uint64(i)), f, h.Spread), &m.latent)
+			m.row(i)[1+f].rebase(firstLatent(mix(h.Seed+uint64(i)), f, h.Spread), &m.latent, false)
 		}
 	}
 	return m

@@ -15,6 +15,7 @@ type HeadOptions struct {
 	Examination Examination
 	MinTheta    float64 // floor under θ in Soft labels, in [0, 1]; 0: none
 	Validation  validation.Options
+	Upkeep      Upkeep
 }
 
 // Head is one objective: a learner over the slots that it shares with the other heads of its model.
@@ -37,25 +38,40 @@ type Head struct {
 	validation  *validation.Head
 	counters    counters
 	clock       clock
+	upkeep      Upkeep
+	upkept      bool // whether there is anything to keep up
+	frozen      bool
+	now         *int64 // by Model.Advance
 
 	notes notes     // of the example that is being learned
 	sums  []float64 // its partial sums
 }
 
-func newHead(o HeadOptions, kind int, t *table, v *validation.Head) *Head {
+func newHead(o HeadOptions, kind int, m *Model, v *validation.Head) *Head {
 	h := &Head{
-		name: o.Name, kind: kind, hyper: o.Hyper, shape: learners[kind].shape(o.Hyper), validation: v, clip: o.Hyper.Clip,
-		examination: o.Examination, minTheta: o.MinTheta,
+		name: o.Name, kind: kind, shape: learners[kind].shape(o.Hyper), validation: v, upkeep: o.Upkeep,
+		examination: o.Examination, minTheta: o.MinTheta, now: &m.now,
 	}
-	if h.clip == 0 {
-		h.clip = math.Inf(1)
+	h.setHyper(o.Hyper)
+	seated := h.shape
+	if o.Upkeep.extra() {
+		seated.coordinates++
 	}
-	h.seat = t.seat(h.shape)
+	h.seat = m.table.seat(seated)
 	h.learner = learners[kind].make(o.Hyper, h.seat)
 	h.line = straight(h.learner)
 	h.notes.words, h.sums = h.shape.words, make([]float64, h.shape.sums)
-	h.clock.kept = kind == sgdKind && o.Hyper.Decay > 0
+	h.upkept = o.Upkeep.extra() || o.Upkeep.Forget.on()
+	h.clock.evict, h.clock.forget = newSweep(o.Upkeep.Evict, epochs), newSweep(o.Upkeep.Forget, fadings)
+	h.clock.kept = kind == sgdKind || o.Upkeep.Share > 0 || o.Upkeep.Evict.on() || o.Upkeep.Forget.on()
 	return h
+}
+
+func (h *Head) setHyper(to Hyper) {
+	h.hyper, h.clip = to, to.Clip
+	if to.Clip == 0 {
+		h.clip = math.Inf(1)
+	}
 }
 
 // maxStep bounds |g·x|, so that neither z nor n can overflow a float32.
@@ -63,7 +79,7 @@ const maxStep = 1e9
 
 // counters are written by the writer and read by anyone.
 type counters struct {
-	learned, corrected, clipped, refused, broken atomic.Int64
+	learned, corrected, clipped, refused, broken, frozen, evicted atomic.Int64
 }
 
 // Counters say what a head has done since the process started.
@@ -73,6 +89,8 @@ type Counters struct {
 	Clipped   int64 // of these, with a clipped gradient
 	Refused   int64 // examples that changed nothing: a value, label, weight or θ not finite or out of range
 	Broken    int64 // predictions from vectors with values that are not finite
+	Frozen    int64 // examples that changed nothing, because learning rests
+	Evicted   int64 // slots made blank because they were not seen for so long
 }
 
 // Name returns the head's name.
@@ -90,6 +108,7 @@ func (h *Head) Counters() Counters {
 	return Counters{
 		Learned: c.learned.Load(), Corrected: c.corrected.Load(), Clipped: c.clipped.Load(),
 		Refused: c.refused.Load(), Broken: c.broken.Load(),
+		Frozen: c.frozen.Load(), Evicted: c.evicted.Load(),
 	}
 }
 
@@ -139,7 +158,7 @@ func (h *Head) Logit(shared, own Vector) float64 {
 }
 
 // Learn takes one step and returns the prediction from before it. It is false, and nothing is changed, when
-// the example is refused: see [Counters].
+// the example is refused or learning rests: see [Counters].
 func (h *Head) Learn(ex *Example) (p float64, ok bool) {
 	s := h.read(ex.Shared, ex.Own)
 	if !finite(s) || !ex.valid() {
@@ -147,6 +166,10 @@ func (h *Head) Learn(ex *Example) (p float64, ok bool) {
 		return 0, false
 	}
 	p, g := h.examination.gradient(clampLogit(s), ex, h.minTheta)
+	if h.frozen {
+		h.counters.frozen.Add(1)
+		return p, false
+	}
 	clipped := math.Abs(g) > h.clip
 	if clipped {
 		g = math.Copysign(h.clip, g)
@@ -157,8 +180,12 @@ func (h *Head) Learn(ex *Example) (p float64, ok bool) {
 	}
 	h.count(ex, clipped)
 	if g := float32(g); g != 0 {
-		h.notes.steps = h.clock.tick(h.notes.set)
+		h.notes.steps = h.clock.tick(h.notes.set, *h.now)
+		if h.upkept {
+			h.upkeepStep(ex.Correction)
+		}
 		h.learner.step(&h.notes, h.sums, g)
+		h.notes.set.changedRows(h.notes.rows)
 	}
 	return p, true
 }

@@ -38,11 +38,20 @@ type learner interface {
 	// sound says whether learning could have left a slot's cell behind, which holds finite numbers, and no n below 0: the
 	// published words, then z and n of each coordinate.
 	sound(cell []float32) bool
-	// tune takes other parameters; rebase must follow for every row that is not blank.
+	// tune takes other parameters; rebase must follow for every row that has learned.
 	tune(h Hyper)
-	// rebase replaces each n of a row by n(n), and makes whatever else the learner keeps agree with the published words, which stay.
-	rebase(row uint32, n func(float32) float32)
+	// rebase replaces each n of a row by to.n(n), and makes whatever else the learner keeps agree with the published words, which stay.
+	rebase(row uint32, to rebasing)
 }
+
+// rebasing is what a row is given new accumulators for (see [coordinate.rebase]).
+type rebasing struct {
+	n     func(float32) float32
+	fresh bool    // where a weight is 0, z is too
+	scale float32 // the accumulators are those of weights times this and of values by it
+}
+
+func sameN(n float32) float32 { return n }
 
 // shape is what a learner asks for.
 type shape struct {
@@ -93,8 +102,9 @@ type notes struct {
 	xs      []float32
 	ws      []float32 // published, [feature][word]
 	touched []float32
-	set     pages // to be told of a row before it is changed: Touch(first + row>>pageBits)
-	steps   uint64 // examples that the head has learned before
+	scales  []float32 // by which xs are divided and ws multiplied already, as published words are to be divided; nil: 1
+	set     pages     // to be told of a row before it is changed: Touch(first + row>>pageBits)
+	steps   uint64    // examples that the head has learned before
 }
 
 // reset makes room for an example.

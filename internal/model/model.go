@@ -28,6 +28,7 @@ type Model struct {
 	heads []*Head
 	keys  [][]byte // by head: the key of its pages, up to the number
 
+	now     int64     // by Advance
 	sums    int       // of partial sums of all heads
 	scratch sync.Pool // of *[]float64, for Predict
 
@@ -100,11 +101,14 @@ func (m *Model) addHead(o HeadOptions) error {
 	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
 		return fmt.Errorf("min theta %v is not within 0 and 1", o.MinTheta)
 	}
+	if err := o.Upkeep.check(learners[kind].name); err != nil {
+		return err
+	}
 	if err := o.Validation.Check(); err != nil {
 		return err
 	}
 	label := m.name + "/" + o.Name
-	m.heads = append(m.heads, newHead(o, kind, m.table, validation.New(label, o.Validation)))
+	m.heads = append(m.heads, newHead(o, kind, m, validation.New(label, o.Validation)))
 	m.keys = append(m.keys, appendKey(nil, weightPrefix, label))
 	return nil
 }

@@ -44,7 +44,7 @@ func (p *pageImage) has(i int) bool { return p.bitmap[i/8]&(1<<(i%8)) != 0 }
 
 func (h *Head) appendPage(dst []byte, page uint32) []byte {
 	start := len(dst)
-	dst = append(dst, pageV2, byte(h.seat.bits), byte(h.shape.words), byte(h.shape.coordinates))
+	dst = append(dst, pageV2, byte(h.seat.bits), byte(h.shape.words), byte(h.seat.coordinates))
 	dst = append(dst, make([]byte, bitmapSize)...)
 	for i := range pageSlots {
 		row := page<<pageBits + uint32(i)
@@ -139,23 +139,31 @@ func (h *Head) checkPageHead(value []byte) ([]byte, error) {
 	switch {
 	case int(value[1]) != h.seat.bits:
 		return nil, fmt.Errorf("%w: 2^%d slots, not 2^%d", ErrBits, value[1], h.seat.bits)
-	case words != h.shape.words || coordinates != h.shape.coordinates:
+	case words != h.shape.words || coordinates != int(h.seat.coordinates):
 		return nil, fmt.Errorf("%w: slots of %d words and %d coordinates, not of %d and %d",
-			ErrShape, words, coordinates, h.shape.words, h.shape.coordinates)
+			ErrShape, words, coordinates, h.shape.words, h.seat.coordinates)
 	}
 	return value[size-bitmapSize:], nil
 }
 
-// sound says whether learning could have left a cell behind.
+// sound says whether learning and upkeep could have left a cell behind.
 func (h *Head) sound(cell []float32) bool {
-	var or uint32
+	var learned, extra uint32
+	own := h.shape.words + 2*h.shape.coordinates
 	for i, x := range cell {
-		or |= math.Float32bits(x)
 		if !finite(float64(x)) || i > h.shape.words && (i-h.shape.words)%2 == 1 && !(x >= 0) {
 			return false
 		}
+		if i < own {
+			learned |= math.Float32bits(x)
+		} else {
+			extra |= math.Float32bits(x)
+		}
 	}
-	return or != 0 && h.learner.sound(cell)
+	if extra != 0 && !soundLife(cell[own]) {
+		return false
+	}
+	return learned|extra != 0 && (learned == 0 || h.learner.sound(cell))
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

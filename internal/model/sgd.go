@@ -50,18 +50,22 @@ func (l *sgd) read(n *notes, k int, sums []float64, v Vector) {
 
 func (l *sgd) step(n *notes, _ []float64, g float32) {
 	rate := l.rate(n.steps)
-	set := n.set
-	shrink, move := float32(rate*l.l2), float32(rate*float64(g))
+	set, first := n.set.Set, n.set.first
+	shrink, move := float32(min(1, rate*l.l2)), float32(rate*float64(g))
 	for i, row := range n.rows {
 		d := float32(move * n.xs[i])
 		if d == 0 {
 			continue
 		}
-		set.Touch(set.first + row>>pageBits)
+		d += float32(shrink * n.ws[i])
+		if n.scales != nil {
+			d /= n.scales[i]
+		}
+		set.Touch(first + row>>pageBits)
 		at := l.word(row, 0)
 		w := math.Float32frombits(at.Load()) // not the one noted: a slot that occurs twice takes both steps
-		at.Store(math.Float32bits(w - (d + float32(shrink*n.ws[i]))))
+		at.Store(math.Float32bits(w - d))
 	}
 }
 
-func (l *sgd) rebase(uint32, func(float32) float32) {}
+func (l *sgd) rebase(uint32, rebasing) {}

@@ -92,21 +92,34 @@ func (s *seat) setCell(row uint32, cell []float32) {
 	}
 }
 
-// blank says whether a row is as a new table has it.
-func (s *seat) blank(row uint32) bool {
+// learned says whether a learner that keeps so many coordinates has changed anything in a row.
+func (s *seat) learned(row uint32, coordinates int) bool {
 	var or uint32
 	w := s.published(row)
 	for i := range w {
 		or |= w[i].Load()
 	}
-	for _, c := range s.own(row) {
+	for _, c := range s.own(row)[:coordinates] {
 		or |= math.Float32bits(c.z) | math.Float32bits(c.n)
 	}
-	return or == 0
+	return or != 0
 }
+
+// blank says whether a row is as a new table has it.
+func (s *seat) blank(row uint32) bool { return !s.learned(row, int(s.coordinates)) }
 
 // pages is a dirty set with the number of a head's first page.
 type pages struct {
 	*tracker
 	first uint32
+}
+
+// changedRows tells the tracker of rows whose pages its set has been told of.
+func (p *pages) changedRows(rows []uint32) {
+	if p.changed == nil {
+		return
+	}
+	for _, row := range rows {
+		p.note(p.first + row>>pageBits)
+	}
 }
