@@ -241,7 +241,7 @@ func (a *app) tryEngine() (err error) {
 	return errors.Join(
 		a.learning.Register(engine.NewModelCollector(a.models)), a.learning.Register(engine.NewLawCollector(a.engine)),
 		a.learning.Register(engine.NewFeedbackCollector(a.engine)),
-		a.learning.Register(engine.NewPatternCollector(a.features)))
+		a.learning.Register(engine.NewPatternCollector(a.features)), a.learning.Register(engine.NewHealthCollector(a.engine)))
 }
 
 // evaluate lets an evaluator look on, where one is configured.
@@ -258,6 +258,9 @@ func (a *app) evaluate(opts *engine.Options) (err error) {
 func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (parts engine.Parts, err error) {
 	parts.State = store
 	if parts.Features, err = newFeatures(c, store); err != nil {
+		return parts, err
+	}
+	if err = checkWatched(c, parts.Features); err != nil {
 		return parts, err
 	}
 	if c.Role == config.RoleServer {
@@ -285,6 +288,7 @@ func (a *app) engineOptions() engine.Options {
 		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
 		FeaturesOnly: c.Role == config.RoleServer,
 		Snapshots:    a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
+		Health: healthOptions(c),
 	}
 	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs
 	if a.wal != nil {

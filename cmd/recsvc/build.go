@@ -176,3 +176,19 @@ func clockOptions(c *config.Config) ingest.ClockOptions {
 	}
 	return o
 }
+
+// checkWatched refuses a feature under health that is none, or no number.
+func checkWatched(c *config.Config, store *features.Store) error {
+	numbers := store.Numbers()
+	for i, name := range c.Health.Drift.Features {
+		if !slices.ContainsFunc(numbers, func(n features.Number) bool { return n.Name == name }) {
+			return c.Errorf(fmt.Sprintf("health.drift.features[%d]", i), "%q is no numeric feature that a model sees: name one with a single number, such as a count or a rate", name)
+		}
+	}
+	return nil
+}
+
+func healthOptions(c *config.Config) engine.HealthOptions {
+	d := c.Health.Drift
+	return engine.HealthOptions{Features: d.Features, Sample: d.Sample, Slice: d.Slice, Window: d.Window}
+}

@@ -24,6 +24,7 @@ type declared struct {
 type learning struct {
 	Models            []config.Model
 	Feedback          config.Feedback
+	Drift             config.Drift
 	Lateness, Horizon time.Duration
 
 	ServesOnly bool `json:",omitempty"` // there are no weights and no joins
@@ -37,7 +38,7 @@ func declare(c *config.Config) declared {
 		m.Refresh = 0            // what is learned does not depend on it, and the engine comes to terms with another one
 		m.Features = nil         // among those of the features
 	}
-	text, err := json.Marshal(learning{models, c.Feedback, c.Lateness, c.Horizon, c.Role == config.RoleServer})
+	text, err := json.Marshal(learning{models, c.Feedback, c.Health.Drift, c.Lateness, c.Horizon, c.Role == config.RoleServer})
 	if err != nil {
 		panic(err) // plain numbers and texts, all finite
 	}

@@ -70,6 +70,7 @@ func (c *Config) check() Errors {
 	k.patterns()
 	k.models()
 	k.feedback()
+	k.health()
 	k.recall()
 	k.offPolicy()
 	for name, s := range c.Rank.Scenes {

@@ -31,6 +31,7 @@ type Config struct {
 	Outbox        Outbox    `yaml:"outbox"`
 	Models        []Model   `yaml:"models"`
 	Feedback      Feedback  `yaml:"feedback"`
+	Health        Health    `yaml:"health"`
 	Recall        Recall    `yaml:"recall"`
 	Rank          Rank      `yaml:"rank"`
 	OffPolicy     OffPolicy `yaml:"off_policy"`
@@ -125,6 +126,7 @@ func Default() *Config {
 		Publish:   defaultPublish(),
 		Outbox:    Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
 		Feedback:  defaultFeedback(),
+		Health:    defaultHealth(),
 		Recall:    defaultRecall(),
 		Rank:      Rank{Scenes: map[string]Scene{}},
 	}

@@ -92,11 +92,12 @@ func (e *Engine) applyEvent(r *event.Record) {
 }
 
 // predict fills in what all models say of a vector, at a place of a served list, or (0) of an event.
-func (e *Engine) predict(at int, c feedback.Captured) {
+func (e *Engine) predict(at int, c feedback.Captured, now event.Time) {
 	if tap := e.opts.Tap; tap != nil {
 		tap.Captured(at, c.Shared, c.Own)
 	} else {
 		e.lineup.predict(c.P, model.Vector(c.Shared), model.Vector(c.Own))
+		e.health.captured(&c, now)
 	}
 	e.watched(at, c)
 }
@@ -125,7 +126,7 @@ func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captu
 	e.watch(r)
 	e.query.Place(r.Event.Position)
 	e.query.Item((*features.Vector)(&c.Own), item)
-	e.predict(0, *c)
+	e.predict(0, *c, r.Event.Time)
 	return c
 }
 
@@ -147,7 +148,7 @@ func (e *Engine) applyServed(r *event.Record) {
 	for i := range s.Items {
 		e.query.Place(int32(i + 1))
 		e.query.Item((*features.Vector)(&own[i]), items[i])
-		e.predict(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]})
+		e.predict(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]}, s.Time)
 		if compared {
 			e.compare(s.Items[i].Score, p[i][by])
 		}
@@ -169,8 +170,8 @@ func (e *Engine) Learn(s feedback.Step) {
 	e.at(StepLearn, false)
 	if tap := e.opts.Tap; tap != nil {
 		tap.Learn(s)
-	} else {
-		e.lineup.learn(&s)
+	} else if !e.lineup.learn(&s) {
+		e.health.isolate(&s, e.applying)
 	}
 	e.at(StepLearn, true)
 }
@@ -182,6 +183,7 @@ func (e *Engine) Settle(s feedback.Settled) {
 	}
 	if e.opts.Tap == nil {
 		e.lineup.settle(&s)
+		e.health.settled(&s)
 	}
 	e.settled(s)
 }

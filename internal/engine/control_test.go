@@ -141,7 +141,7 @@ func TestAControlRecordThatCannotBeObeyedStopsTheWriter(t *testing.T) {
 		record func(saved state.SnapshotMeta) event.Record
 		want   string
 	}{
-		{"an unknown one", func(state.SnapshotMeta) event.Record { return control("promote") }, `unknown control record "promote"`},
+		{"an unknown one", func(state.SnapshotMeta) event.Record { return control("sing") }, `unknown control record "sing"`},
 		{"a snapshot that is not there", func(state.SnapshotMeta) event.Record { return restoreRecord("none", "") }, "put none.snapshot and none.json back"},
 		{"a snapshot with another content", func(m state.SnapshotMeta) event.Record {
 			return restoreRecord(m.ID, strings.Repeat("0", 64))

@@ -73,6 +73,9 @@ type Options struct {
 	Registerer prometheus.Registerer // nil: counted, not exported
 	Logger     *zap.Logger           // nil: silent
 
+	// Health says what is watched for change.
+	Health HealthOptions
+
 	// Observer is told what is captured and what becomes of it; nil: nobody is.
 	Observer Observer
 	// Untraced says that the Observer does not ask which feature has made a slot, which takes time to note.
@@ -105,8 +108,10 @@ type Engine struct {
 	sets      []*dirty.Set
 	tally     *tally
 	restores  *restores
+	health    *health // nil with FeaturesOnly
 
 	place    event.Cursor // what is applied; progress is its published copy
+	applying spot         // of the record that is being applied
 	progress *progress
 	queue    chan *ingest.Batch
 	commands chan func()
@@ -177,6 +182,11 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	e.joiner = joiner
 	e.stalled = make([]bool, e.lineup.heads())
 	e.captured.P = make([]float32, models.heads())
+	if !opts.FeaturesOnly {
+		if e.health, err = newHealth(opts.Health, models.names(), parts.Features, e.log); err != nil {
+			return nil, err
+		}
+	}
 	e.sets = e.tables()
 	e.govern() // what is loaded has its share before it comes
 	if err := e.load(); err != nil {
@@ -194,12 +204,18 @@ func (e *Engine) tables() (sets []*dirty.Set) {
 	sets = append(sets, e.Features.Sets()...)
 	sets = append(sets, e.joiner.Sets()...)
 	if !e.opts.FeaturesOnly {
-		sets = append(sets, e.restores.set, e.Letters.Set(), e.standings.set)
+		sets = append(sets, e.restores.set, e.Letters.Set(), e.standings.set, e.health.set)
 		for _, m := range e.Models {
 			sets = append(sets, m.Sets()...)
 		}
 	}
 	return sets
+}
+
+// spot is the place of a record in the log.
+type spot struct {
+	partition int32
+	offset    int64
 }
 
 // Run applies what the source hands out until the source ends (nil) or ctx does (its error), then writes a last
@@ -302,6 +318,7 @@ func (e *Engine) applyBatch(b *ingest.Batch) error {
 // applyRecord applies a record that comes gap places after the one before it.
 func (e *Engine) applyRecord(r *event.Record, gap int64) error {
 	e.at(StepApply, false)
+	e.applying = spot{r.Partition, r.Offset}
 	e.tally.receive(gap)
 	if err := cmp.Or(e.apply(r), e.query.Err(), e.Features.Err(), e.joiner.Err(), e.observerErr()); err != nil {
 		return fmt.Errorf("apply record %d of partition %d: %w", r.Offset, r.Partition, err)

@@ -75,6 +75,14 @@ func FlatName(model, head string) string { return model + "/" + head }
 
 func (s *seat) name() string { return s.model.Head(s.head).Name() }
 
+// names are those of the flat heads.
+func (l *lineup) names() (names []string) {
+	for _, s := range l.seats {
+		names = append(names, FlatName(s.model.Name(), s.name()))
+	}
+	return names
+}
+
 // heads is how many there are in all models.
 func (l *lineup) heads() int { return len(l.seats) }
 
@@ -96,13 +104,14 @@ func (l *lineup) predict(dst []float32, shared, own model.Vector) {
 	}
 }
 
-// learn takes a step of a flat head.
-func (l *lineup) learn(s *feedback.Step) {
+// learn takes a step of a flat head, and says whether it was learned.
+func (l *lineup) learn(s *feedback.Step) bool {
 	seat := &l.seats[s.Head]
-	seat.model.Learn(seat.head, &model.Example{
+	_, ok := seat.model.Learn(seat.head, &model.Example{
 		Shared: model.Vector(s.Shared), Own: model.Vector(s.Own),
 		Y: s.Y, Weight: s.Weight, Theta: s.Theta, Correction: s.Correction, FakeNegative: s.FakeNegative,
 	})
+	return ok
 }
 
 // settle pairs a prediction made at capture with the outcome.

@@ -39,6 +39,9 @@ func (e *Engine) load() error {
 		}
 	}
 	e.Features.LoadDone()
+	if e.health != nil {
+		e.health.loaded()
+	}
 	e.seen = *e.tally // the metrics tell of this process alone
 	e.publishTally()  // the status tells of the state
 	e.lastCheckpoint.Store(&CheckpointStatus{
@@ -56,6 +59,8 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 	switch key[0] {
 	case prefixTally:
 		return e.tally.load(value, sum, e.place)
+	case prefixHealth:
+		return e.health.load(key, value, sum)
 	case prefixRestore:
 		return e.restores.load(key, value, sum)
 	case prefixStanding:

@@ -115,6 +115,7 @@ func (e *Engine) succeed(s *Successor, advance func(to event.Cursor) error) erro
 	if err := e.Features.Adopt(s.engine.Features, s.same); err != nil {
 		return err
 	}
+	e.health.find(e.Features.Numbers())
 	e.query = e.Features.NewQuery() // the old one would keep what it was made for
 	e.sets = e.tables()
 	e.definitions.Store(s.engine.definitions.Load())
