@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	if h.WeightBy != "" {
 		head.ValueCap = h.WeightCap
 	}
-	head.Sampling = feedback.Sampling{Keep: h.Sample.Negatives}
+	head.Sampling = feedback.Sampling{Keep: h.Sample.Negatives, Odds: h.Sample.Odds, Pool: h.Sample.Pool, Slice: h.Sample.Slice}
 	return head
 }
 
@@ -140,7 +141,7 @@ func newModel(c *config.Config, at int) (*model.Model, error) {
 			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
-			Name: h.Name, Examination: exam,
+			Name: h.Name, Examination: exam, Link: linkOf(&h),
 			Hyper:      model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
 			Validation: validation.Options{Wait: h.Window},
 		})
@@ -150,6 +151,15 @@ func newModel(c *config.Config, at int) (*model.Model, error) {
 		return nil, c.Errorf(path, "%v", err)
 	}
 	return out, nil
+}
+
+// linkOf is what a head's predictions need beside what it has learned.
+func linkOf(h *config.Head) model.Link {
+	link := model.Link{FakeNegatives: h.Delay == string(feedback.FakeCalibrated)}
+	if h.Sample.Odds {
+		link.Shift = math.Log(h.Sample.Negatives)
+	}
+	return link
 }
 
 // scoreHeads are, by model, the places of the heads that lists are ranked by.

@@ -12,7 +12,7 @@ import (
 var (
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	roles        = []string{"read", "write", "admin"}
-	delays       = []string{"correct", "close", "fake_negative"}
+	delays       = []string{"correct", "close", "fake_negative", "fake_negative_calibrated"}
 	examinations = []string{"none", "pbm", "soft"}
 	modelRoles   = []string{roleChampion, "challenger", "shadow"}
 	channels     = []string{"trending", "similar", "categories", "new"}

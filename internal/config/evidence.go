@@ -1,10 +1,16 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Sample says which negatives a head learns.
 type Sample struct {
-	Negatives float64 `yaml:"negatives"` // share of them that is learned, each 1/share times as heavy; 1
+	Negatives float64       `yaml:"negatives"` // share of them that is learned, each 1/share times as heavy; 1
+	Odds      bool          `yaml:"odds"`      // none is heavier: the odds are put right when predicting; false
+	Pool      int           `yaml:"pool"`      // learn so many of each slice of time, at its end; 0: all, at once
+	Slice     time.Duration `yaml:"slice"`     // of a pool; 10m
 }
 
 // Stalls says when the outcomes of a head count as stopped, so that its negatives wait.
@@ -34,10 +40,15 @@ func (k *checker) evidence(path string, h *Head) {
 	k.that(h.WeightCap >= 1 && h.WeightCap <= 255, path+".weight_cap", "must lie between 1 and 255")
 	s := h.Sample
 	k.that(s.Negatives > 0 && s.Negatives <= 1, path+".sample.negatives", "must lie in (0, 1]")
-	if h.Delay == "fake_negative" {
-		k.that(h.Examination == "none", path+".delay", "fake_negative needs examination none: its weights are those of plain log-loss; write correct or close")
-		k.that(h.WeightBy == "", path+".delay", "fake_negative cannot weigh by value; write correct or close")
+	if strings.HasPrefix(h.Delay, "fake_negative") {
+		k.that(h.Examination == "none", path+".delay", "%s needs examination none: its weights are those of plain log-loss; write correct or close", h.Delay)
+		k.that(h.WeightBy == "", path+".delay", "%s cannot weigh by value; write correct or close", h.Delay)
+		k.that(!s.Odds, path+".delay", "%s cannot have sample.odds; write correct or close", h.Delay)
 	}
+	k.that(!s.Odds || h.Examination == "none", path+".sample.odds", "needs examination none: only the odds of plain log-loss can be put right when predicting")
+	k.that(!s.Odds || s.Pool == 0, path+".sample.odds", "cannot have a pool, whose negatives weigh what they stand for")
+	k.within(path+".sample.pool", s.Pool, 0, 1<<20)
+	k.that(s.Slice >= time.Second && s.Slice <= 366*24*time.Hour, path+".sample.slice", "must lie between 1s and 8784h")
 }
 
 func (k *checker) stalls() {

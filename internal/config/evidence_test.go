@@ -23,7 +23,7 @@ feedback:
   stalls: {missing: 50}
 `)
 	click, buy := c.Models[0].Heads[0], c.Models[0].Heads[1]
-	if click.Confirm.Type != "dwell" || *click.Confirm.Min != 3 || click.Sample.Negatives != 0.25 || click.WeightBy != "" {
+	if click.Confirm.Type != "dwell" || *click.Confirm.Min != 3 || click.Sample != (Sample{Negatives: 0.25, Slice: 10 * time.Minute}) || click.WeightBy != "" {
 		t.Errorf("click: %+v", click)
 	}
 	if buy.WeightBy != "value" || buy.WeightCap != 10 || buy.Sample.Negatives != 1 || buy.Confirm.Type != "" {
@@ -45,6 +45,11 @@ func TestEvidenceThatMakesNoSenseIsRefusedAtItsPlace(t *testing.T) {
 		{"sample: {negatives: 1.5}", "", "models[0].heads[0].sample.negatives: must lie in (0, 1]"},
 		{"delay: fake_negative, examination: pbm", "", "models[0].heads[0].delay: fake_negative needs examination none"},
 		{"delay: fake_negative, weight_by: value", "", "models[0].heads[0].delay: fake_negative cannot weigh by value"},
+		{"delay: fake_negative_calibrated, sample: {odds: true}", "", "models[0].heads[0].delay: fake_negative_calibrated cannot have sample.odds"},
+		{"examination: soft, sample: {odds: true}", "", "models[0].heads[0].sample.odds: needs examination none"},
+		{"sample: {odds: true, pool: 5}", "", "models[0].heads[0].sample.odds: cannot have a pool"},
+		{"sample: {pool: -1}", "", "models[0].heads[0].sample.pool: must lie between 0"},
+		{"sample: {pool: 5, slice: 1ms}", "", "models[0].heads[0].sample.slice: must lie between 1s"},
 		{"alpha: 0.1", "min_visible: -1s", `feedback.min_visible: "-1s" is not a duration`},
 		{"alpha: 0.1", "max_outcomes: -1", "feedback.max_outcomes: must lie between 0"},
 		{"alpha: 0.1", "stalls: {missing: 0.5}", "feedback.stalls.missing: must be 0"},

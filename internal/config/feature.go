@@ -115,7 +115,7 @@ type Head struct {
 	Name        string        `yaml:"name"`
 	Positive    []Outcome     `yaml:"positive"`    // events that make the label 1
 	Window      time.Duration `yaml:"window"`      // how long after its exposure an outcome counts; 30m
-	Delay       string        `yaml:"delay"`       // correct, close or fake_negative; correct
+	Delay       string        `yaml:"delay"`       // correct, close, fake_negative or fake_negative_calibrated; correct
 	Examination string        `yaml:"examination"` // none, pbm or soft; none
 	Alpha       float64       `yaml:"alpha"`       // learning rate, above 0; 0.03
 	Beta        float64       `yaml:"beta"`        // above 0; 1
@@ -152,7 +152,7 @@ type Feedback struct {
 func (m *Model) setDefaults() { m.Bits = 22 }
 
 func (h *Head) setDefaults() {
-	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100, WeightCap: 10, Sample: Sample{Negatives: 1}}
+	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100, WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute}}
 }
 
 // lasting is a duration by its key.

@@ -23,7 +23,7 @@ type Status struct {
 	Received  event.Time    // when the record applied last was received; 0: none was since the start
 	Delay     time.Duration // from then to its application
 	Waiting   int           // keys of patterns that wait for time to pass
-	Pending   int           // impressions that wait for an outcome, an exposure or the end of their window
+	Pending   int           // impressions that wait for an outcome, an exposure or the end of their window, and negatives in a pool
 
 	Records, Gaps                          uint64 // of the log up to the cursor; places of it that hold none
 	Applied, Duplicate, Late, DeadLettered uint64 // what became of the records
@@ -63,7 +63,7 @@ func (e *Engine) publishTally() {
 	defer e.mu.Unlock()
 	s := &e.status
 	s.Cursor = append(s.Cursor[:0], e.place...)
-	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()
+	s.Watermark, s.Newest, s.Pending = e.Clock.Watermark(), e.Clock.Newest(), e.joiner.Pending()+e.joiner.Pooled()
 	s.Waiting = e.Features.Waiting()
 	s.Applied, s.Duplicate = e.tally.counts[applied], e.tally.counts[duplicate]
 	s.Late, s.DeadLettered = e.tally.counts[late], e.tally.counts[deadLettered]

@@ -21,6 +21,7 @@ var (
 //	'o' 'g'               what there is one of
 //	'o' 'p' hour u32 number u32   a page of tombstones
 //	'o' 'u' user hash u64         outcomes of a user in a minute
+//	'o' 's' birth u64 head u8     a negative in a pool
 const (
 	prefixImpression = 'i'
 	prefixList       = 'j'
@@ -28,6 +29,7 @@ const (
 	restGlobals      = 'g'
 	restPage         = 'p'
 	restQuota        = 'u'
+	restSample       = 's'
 )
 
 // Versions of the values. A number is never reused.
@@ -40,9 +42,10 @@ const (
 //	list        version u8 | scene, variant u64 | pack
 //	page        version u8 | prints u16 | prints × u64
 //	globals     version u8 | seq u64 | watermark i64 | counters u8 | counters × i64 | heads u8 |
-//	            heads × (name uvarint and bytes | counters u8 | counters × i64 | pulse) |
+//	            heads × (name uvarint and bytes | counters u8 | counters × i64 | pulse | open slice of its pool i64, floor f64) |
 //	            floor: hour u32, number u32 of the first page that is not forgotten before its time | clock i64
 //	pulse       exposures, outcomes f64 | beat i64 | since, back, gap i64 | stalled u8 | from i64 | held, answered i64
+//	sample      version u8 | user u64 | time i64 | priority f64 | weight, theta f32 | pack
 //	quota       version u8 | minute i64 | count u32
 //
 // Impressions of versions 1 and 2, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
@@ -143,6 +146,8 @@ func (j *Joiner) appendGlobals(dst []byte) []byte {
 		dst = append(dst, h.Name...)
 		dst = appendCounters(dst, h.all())
 		dst = j.pulses[i].append(dst)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(j.pools[i].open))
+		dst = appendDouble(dst, j.pools[i].floor)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.hour)
 	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.number)
@@ -176,6 +181,10 @@ func appendCounters(dst []byte, counters []*int64) []byte {
 
 func appendFloat(dst []byte, f float32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
+}
+
+func appendDouble(dst []byte, f float64) []byte {
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
 }
 
 func appendPack(dst []byte, p pack) []byte {

@@ -17,6 +17,7 @@ type Joiner struct {
 	rules            map[string][]rule
 	wait             event.Time // length
 	longest          event.Time // the longest window of a head
+	slice            event.Time // the longest slice of a pool
 	fresh            bool       // some head learns when exposed
 	positions        []float32
 	scenes           map[uint64][]float32 // by hash of the scene
@@ -45,7 +46,11 @@ type Joiner struct {
 	timers    timers
 	arena     arena
 	quotas    quotas
-	pulses    []pulse    // by head
+	pulses    []pulse   // by head
+	pools     []reserve // by head
+	pooling   []int     // the heads that have one
+	samples   slab[pooled]
+	now       event.Time // of what is being done: of the timer that fires, else the watermark
 	clock     event.Time // the greatest time of an exposure or outcome so far
 
 	byKey  index // (request, item) → id of the impression
@@ -55,6 +60,9 @@ type Joiner struct {
 	impSet  *dirty.Set
 	listSet *dirty.Set
 	restSet *dirty.Set
+
+	sampleSet    *dirty.Set
+	sampleBefore func(a, b uint32) bool
 
 	cold         dirty.Reader
 	limit        int64 // of bytes; 0: none
@@ -94,6 +102,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		stalls:           o.Stalls,
 		pulses:           make([]pulse, len(o.Heads)),
 		clock:            none,
+		now:              none,
 		quotas:           quotas{most: uint32(o.MaxOutcomes)},
 		sink:             sink,
 		examiner:         o.Examiner,
@@ -106,7 +115,13 @@ func New(o Options, sink Sink) (*Joiner, error) {
 		limit:            o.Bytes,
 	}
 	j.timers = newTimers(j.dueFor)
-	for _, h := range o.Heads {
+	for i, h := range o.Heads {
+		j.pools = append(j.pools, reserve{size: h.Sampling.Pool})
+		if h.Sampling.Pool > 0 {
+			j.pools[i].slice = event.Time(h.Sampling.Slice)
+			j.pooling = append(j.pooling, i)
+			j.slice = max(j.slice, j.pools[i].slice)
+		}
 		window := event.Time(h.Window)
 		j.heads = append(j.heads, j.newHead(&h))
 		j.longest = max(j.longest, window)
@@ -119,6 +134,8 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.impSet = dirty.NewSet((*impressionTable)(j))
 	j.listSet = dirty.NewSet((*listTable)(j))
 	j.restSet = dirty.NewSet((*restTable)(j))
+	j.sampleSet = dirty.NewSet((*poolTable)(j))
+	j.sampleBefore = func(a, b uint32) bool { return j.samples.at(a).before(j.samples.at(b)) }
 	j.quotas.set = dirty.NewSet(&j.quotas)
 	j.tombs.set, j.tombs.forgotten = j.restSet, &j.counts.Forgotten
 	return j, nil
@@ -162,9 +179,15 @@ func (j *Joiner) Advance(watermark event.Time) {
 			break
 		}
 		if j.timers.valid(t) {
+			j.now = max(j.now, t.at)
+			j.emptyBefore(j.now, true)
 			j.fire(t)
 			j.relieve()
 		}
+	}
+	if j.err == nil {
+		j.now = watermark
+		j.emptyBefore(watermark, false)
 	}
 	j.tombs.evict(watermark)
 }
@@ -179,8 +202,9 @@ func (j *Joiner) NextTimer() (event.Time, bool) {
 	return t.at, ok
 }
 
-// Longest returns how far the watermark has to pass the last event's time, and itself, for everything to be closed.
-func (j *Joiner) Longest() time.Duration { return time.Duration(max(j.longest, j.wait)) }
+// Longest returns how far the watermark has to pass the last event's time, and itself, for everything to be closed and every pool
+// to be empty.
+func (j *Joiner) Longest() time.Duration { return time.Duration(max(j.longest, j.wait) + j.slice) }
 
 // Counters returns a copy of the counters.
 func (j *Joiner) Counters() Counters {
@@ -224,11 +248,12 @@ func (j *Joiner) Erase(user string) int {
 		n++
 	}
 	j.quotas.erase(hash)
+	j.erasePooled(hash)
 	j.relieve()
 	return n
 }
 
 // Sets returns the tables of the join, for checkpoints.
 func (j *Joiner) Sets() []*dirty.Set {
-	return []*dirty.Set{j.impSet, j.listSet, j.restSet, j.quotas.set}
+	return []*dirty.Set{j.impSet, j.listSet, j.restSet, j.quotas.set, j.sampleSet}
 }

@@ -52,6 +52,9 @@ func (j *Joiner) load(key, value []byte, sum dirty.Sum) error {
 	if len(key) == 10 && key[0] == prefixRest && key[1] == restQuota {
 		return j.quotas.load(binary.BigEndian.Uint64(key[2:]), value, sum)
 	}
+	if len(key) == 11 && key[0] == prefixRest && key[1] == restSample {
+		return j.loadPooled(binary.BigEndian.Uint64(key[2:]), key[10], value, sum)
+	}
 	return fmt.Errorf("%w: key of no table", ErrCorrupt)
 }
 
@@ -217,11 +220,13 @@ func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 	r.counters(c.fixed())
 	heads := int(r.u8())
 	var pulses []pulse
+	var pools []reserve
 	for i := 0; i < heads && r.err == nil; i++ {
 		h := HeadCounters{Name: string(r.take(r.uvarint()))}
 		r.counters(h.all())
 		c.Heads = append(c.Heads, h)
 		pulses = append(pulses, r.pulse())
+		pools = append(pools, reserve{open: int64(r.u64()), floor: r.double()})
 	}
 	floor, clock := pageName{r.u32(), r.u32()}, r.time()
 	if err := r.end(); err != nil {
@@ -235,7 +240,10 @@ func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
 		return fmt.Errorf("%w: globals twice", ErrCorrupt)
 	}
 	j.seq, j.watermark, j.counts, j.tombs.floor = seq, watermark, c, floor
-	j.pulses, j.clock = pulses, clock
+	j.pulses, j.clock, j.now = pulses, clock, watermark
+	for h := range pools {
+		j.pools[h].open, j.pools[h].floor = pools[h].open, pools[h].floor
+	}
 	j.restSet.Loaded(0, sum)
 	return nil
 }

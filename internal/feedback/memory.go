@@ -49,7 +49,7 @@ func (j *Joiner) Bytes() int64 {
 
 // resident returns what does not leave memory.
 func (j *Joiner) resident() int64 {
-	return j.stubs.bytes() + j.byKey.bytes() + j.byUser.bytes() + j.byList.bytes() + j.timers.bytes() + j.tombs.bytes() + j.quotas.bytes()
+	return j.stubs.bytes() + j.byKey.bytes() + j.byUser.bytes() + j.byList.bytes() + j.timers.bytes() + j.tombs.bytes() + j.quotas.bytes() + j.poolBytes()
 }
 
 // hot returns the bytes in use by what may leave memory.

@@ -19,7 +19,12 @@ const (
 	Correct      Delay = "correct"       // y = 0 when exposed; a later outcome corrects it
 	Close        Delay = "close"         // once, when the head's window closes
 	FakeNegative Delay = "fake_negative" // y = 0 when exposed, y = 1 when the outcome comes, with weights that make up for it
+
+	// FakeCalibrated: likewise, without weights: who predicts makes p = b/(1−b) of what is learned.
+	FakeCalibrated Delay = "fake_negative_calibrated"
 )
+
+func (d Delay) fakes() bool { return d == FakeNegative || d == FakeCalibrated }
 
 // Examination says how a head treats the probability θ that a position is looked at.
 type Examination string
@@ -43,6 +48,10 @@ type Sampling struct {
 	// Odds: those that are kept weigh what they would without sampling, so that the head predicts odds that are 1/Keep times too
 	// great; who predicts adds ln Keep to the logit. false: they weigh 1/Keep times as much.
 	Odds bool
+	// Pool is how many negatives are learned of each slice of event time, at its end: a priority sample of those that were kept. 0: all,
+	// at once.
+	Pool  int
+	Slice time.Duration // 10m
 }
 
 // HeadOptions describe one objective. A zero field takes the default named beside it.
@@ -165,12 +174,16 @@ func (o *Options) setDefaults() {
 		if h.Sampling.Keep == 0 {
 			h.Sampling.Keep = 1
 		}
+		if h.Sampling.Slice == 0 {
+			h.Sampling.Slice = 10 * time.Minute
+		}
 	}
 }
 
 const (
 	maxHeads  = 64
 	maxWindow = 366 * 24 * time.Hour
+	maxPool   = 1 << 20
 	maxLate   = 7 * 24 * time.Hour // with its hours the set of prints tells them apart
 )
 
@@ -234,8 +247,8 @@ func (h *HeadOptions) check() error {
 	if h.Window < 0 || h.Window > maxWindow {
 		return fmt.Errorf("window %v: want more than 0, at most %v", h.Window, maxWindow)
 	}
-	if h.Delay != Correct && h.Delay != Close && h.Delay != FakeNegative {
-		return fmt.Errorf("delay %q: want %q, %q or %q", h.Delay, Correct, Close, FakeNegative)
+	if h.Delay != Correct && h.Delay != Close && !h.Delay.fakes() {
+		return fmt.Errorf("delay %q: want %q, %q, %q or %q", h.Delay, Correct, Close, FakeNegative, FakeCalibrated)
 	}
 	switch h.Examination {
 	case ExamineNone, ExaminePBM, ExamineSoft:
@@ -274,14 +287,20 @@ func (h *HeadOptions) checkWeights() error {
 		return fmt.Errorf("value cap %v: want 0 (off) or a number from 1 to %d", h.ValueCap, maxGain)
 	case !(s.Keep > 0 && s.Keep <= 1):
 		return fmt.Errorf("keep %v of the negatives: want a share in (0, 1]", s.Keep)
-	case s.Odds && h.Delay == FakeNegative:
+	case s.Pool < 0 || s.Pool > maxPool:
+		return fmt.Errorf("pool of %d negatives: want 0 (none) to %d", s.Pool, maxPool)
+	case s.Slice < time.Second || s.Slice > maxWindow:
+		return fmt.Errorf("slice %v of a pool: want a second or more, at most %v", s.Slice, maxWindow)
+	case s.Pool > 0 && s.Odds:
+		return errors.New("odds of sampled negatives: want no pool, whose negatives weigh what they stand for")
+	case s.Odds && h.Delay.fakes():
 		return errors.New("odds of sampled negatives: want delay correct or close")
 	case s.Odds && h.Examination != ExamineNone:
 		return errors.New("odds of sampled negatives: want examination none")
-	case h.Delay == FakeNegative && h.Examination != ExamineNone:
-		return errors.New("delay fake_negative: want examination none")
-	case h.Delay == FakeNegative && h.ValueCap != 0:
-		return errors.New("delay fake_negative: want no weight by value")
+	case h.Delay.fakes() && h.Examination != ExamineNone:
+		return fmt.Errorf("delay %s: want examination none", h.Delay)
+	case h.Delay.fakes() && h.ValueCap != 0:
+		return fmt.Errorf("delay %s: want no weight by value", h.Delay)
 	}
 	return nil
 }

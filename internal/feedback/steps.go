@@ -5,7 +5,8 @@ import "math/bits"
 // What a head learns from an impression:
 //
 //	correct        the first step: y = 0, of which a sample may be kept; when an outcome comes, the correction
-//	fake_negative  the same y = 0, and when an outcome comes, y = 1; both in weights that depend on the prediction
+//	fake_negative  the same y = 0, and when an outcome comes, y = 1; both in weights that depend on the prediction, or (calibrated) in
+//	               none
 //	close          one step when the window closes
 //
 // An outcome that is known by the first step is learned at once. What was shown while outcomes were stalled takes one step when
@@ -25,7 +26,7 @@ func (j *Joiner) learn(id uint32) {
 func (j *Joiner) first(step Step, id uint32, h int) {
 	st := j.state(id, h)
 	positive := st.flags&isPositive != 0
-	if j.heads[h].delay == FakeNegative {
+	if j.heads[h].delay.fakes() {
 		j.negative(step, id, h)
 		if positive {
 			j.positive(step, id, h)
@@ -44,7 +45,7 @@ func (j *Joiner) first(step Step, id uint32, h int) {
 func (j *Joiner) correct(id uint32, h int) {
 	step, st := j.step(id), j.state(id, h)
 	switch {
-	case j.heads[h].delay == FakeNegative:
+	case j.heads[h].delay.fakes():
 		j.positive(step, id, h)
 		return
 	case j.heads[h].odds && st.flags&isLeftOut != 0: // nothing was learned that is to be taken back
@@ -75,6 +76,10 @@ func (j *Joiner) negative(step Step, id uint32, h int) {
 		return
 	}
 	step.Weight *= o.inverse
+	if j.pools[h].slice > 0 {
+		j.offer(&step, id, h)
+		return
+	}
 	j.emit(step, id, h)
 }
 

@@ -149,6 +149,15 @@ func streamOptions(n int) Options {
 	if n%5 == 2 {
 		o.Heads[1].Delay, o.Heads[1].ValueCap, o.Heads[1].Sampling.Odds = FakeNegative, 0, false
 	}
+	if n%7 == 3 {
+		o.Heads[1].Delay, o.Heads[1].ValueCap, o.Heads[1].Sampling.Odds = FakeCalibrated, 0, false
+	}
+	if n%4 == 1 {
+		o.Heads[0].Sampling.Pool, o.Heads[0].Sampling.Slice = 3, 45*time.Second
+	}
+	if n%3 == 2 {
+		o.Heads[2].Sampling.Pool, o.Heads[2].Sampling.Slice = 2, time.Minute
+	}
 	return o
 }
 

@@ -1,7 +1,9 @@
 package feedback
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"recsvc/internal/event"
@@ -204,7 +206,7 @@ func (w *twin) become(s *shown, h int) {
 // first learns all that is known of s.
 func (w *twin) first(s *shown, h int) {
 	o, t := &w.heads[h], &s.heads[h]
-	if t.positive && o.Delay != FakeNegative {
+	if t.positive && !o.Delay.fakes() {
 		w.step(s, h, "1", t.weight)
 		return
 	}
@@ -213,6 +215,8 @@ func (w *twin) first(s *shown, h int) {
 		w.count(h, "left out")
 	} else if o.Sampling.Odds {
 		w.step(s, h, "0", 1)
+	} else if o.Sampling.Pool > 0 {
+		w.offer(s, h, s.weight/keep)
 	} else {
 		w.step(s, h, "0", 1/keep)
 	}
@@ -221,11 +225,69 @@ func (w *twin) first(s *shown, h int) {
 	}
 }
 
+// offered is a negative that waits in a pool.
+type offered struct {
+	s        *shown
+	birth    int
+	weight   float64
+	priority float64
+}
+
+// offer keeps a negative for the end of its slice.
+func (w *twin) offer(s *shown, h int, weight float64) {
+	if slice := floorDiv(int64(w.time), int64(w.heads[h].Sampling.Slice)); slice > w.slices[h] {
+		w.empty(h)
+		w.slices[h] = slice
+	}
+	u := (float64(mix(s.identity()^poolSalt)>>11) + 1) / (1 << 53)
+	next := offered{s, s.birth, float64(float32(weight)), float64(float32(weight)) / u}
+	if next.priority <= w.floors[h] {
+		w.count(h, "left out")
+		return
+	}
+	all := append(w.pools[h], next)
+	slices.SortFunc(all, func(a, b offered) int {
+		return -cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.birth, b.birth))
+	})
+	if k := w.heads[h].Sampling.Pool; len(all) > k+1 {
+		w.floors[h] = all[k+1].priority
+		w.count(h, "left out")
+		all = all[:k+1]
+	}
+	w.pools[h] = all
+}
+
+// empty learns the sample of a pool: those of the highest priority, by the order of their births.
+func (w *twin) empty(h int) {
+	all, k := w.pools[h], w.heads[h].Sampling.Pool
+	slices.SortFunc(all, func(a, b offered) int { return -cmp.Compare(a.priority, b.priority) })
+	threshold := w.floors[h]
+	if len(all) > k {
+		threshold = all[k].priority
+		w.count(h, "left out")
+		all = all[:k]
+	}
+	slices.SortFunc(all, func(a, b offered) int { return cmp.Compare(a.birth, b.birth) })
+	for _, o := range all {
+		w.step(o.s, h, "0", max(o.weight, threshold)/o.s.weight)
+	}
+	w.pools[h], w.floors[h] = nil, 0
+}
+
+// emptyBefore empties the pools whose slices end before t, or at it too.
+func (w *twin) emptyBefore(t event.Time, at bool) {
+	for h := range w.pools {
+		if end := event.Time((w.slices[h] + 1) * int64(w.heads[h].Sampling.Slice)); len(w.pools[h]) > 0 && (end < t || at && end == t) {
+			w.empty(h)
+		}
+	}
+}
+
 // amend learns that s, which was learned as negative, is positive.
 func (w *twin) amend(s *shown, h int) {
 	o, t := &w.heads[h], &s.heads[h]
 	switch {
-	case o.Delay == FakeNegative:
+	case o.Delay.fakes():
 		w.step(s, h, "1", 1)
 	case o.Sampling.Odds && t.leftOut:
 		w.step(s, h, "1", t.weight)

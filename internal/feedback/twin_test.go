@@ -23,13 +23,17 @@ type twin struct {
 	history   []rhythm // by head
 	quota     []*event.Event
 	clock     event.Time
+	time      event.Time // of what is being done
+	pools     [][]offered
+	slices    []int64        // that the pools are of
+	floors    []float64      // of the priorities of those that found no room
 	tally     map[string]int // per head and outcome
 }
 
 type shown struct {
 	user, item, request      string
 	scene, variant           string
-	order                    int // renewed when exposed
+	order, birth             int // renewed when exposed; not renewed
 	base, floor              event.Time
 	position                 int32
 	weight, theta            float64
@@ -54,7 +58,8 @@ type twinMatch struct {
 
 func newTwin(o Options) *twin {
 	o.setDefaults()
-	return &twin{o: o, heads: o.Heads, now: none, clock: none, history: make([]rhythm, len(o.Heads)), tally: map[string]int{}}
+	return &twin{o: o, heads: o.Heads, now: none, clock: none, history: make([]rhythm, len(o.Heads)),
+		time: none, pools: make([][]offered, len(o.Heads)), slices: make([]int64, len(o.Heads)), floors: make([]float64, len(o.Heads)), tally: map[string]int{}}
 }
 
 func (w *twin) longest() (d event.Time) {
@@ -231,7 +236,7 @@ func (w *twin) weigh(p float64, old float64) float64 {
 
 func (w *twin) add(s *shown) *shown {
 	w.order++
-	s.order = w.order
+	s.order, s.birth = w.order, w.order
 	s.heads = make([]told, len(w.heads))
 	s.floor = w.late(s.base)
 	w.all = append(w.all, s)
@@ -475,8 +480,12 @@ func (w *twin) advance(t event.Time) {
 			}
 		}
 		if first == nil {
+			w.time = t
+			w.emptyBefore(t, false)
 			return
 		}
+		w.time = max(w.time, w.next(first))
+		w.emptyBefore(w.time, true)
 		w.fire(first, w.next(first))
 	}
 }
@@ -542,6 +551,9 @@ func (w *twin) remove(s *shown) {
 }
 
 func (w *twin) erase(user string) {
+	for h := range w.pools {
+		w.pools[h] = slices.DeleteFunc(w.pools[h], func(o offered) bool { return o.s.user == user })
+	}
 	w.quota = slices.DeleteFunc(w.quota, func(e *event.Event) bool { return e.User == user })
 	for i := len(w.all) - 1; i >= 0; i-- {
 		s := w.all[i]

@@ -14,6 +14,7 @@ type HeadOptions struct {
 	Hyper       Hyper
 	Examination Examination
 	MinTheta    float64 // floor under θ in Soft labels, in [0, 1]; 0: none
+	Link        Link    // from what is learned to what is predicted
 	Validation  validation.Options
 	Upkeep      Upkeep
 }
@@ -35,6 +36,7 @@ type Head struct {
 	clip        float64               // +Inf: none
 	examination Examination
 	minTheta    float64
+	link        Link
 	validation  *validation.Head
 	counters    counters
 	clock       clock
@@ -50,7 +52,7 @@ type Head struct {
 func newHead(o HeadOptions, kind int, m *Model, v *validation.Head) *Head {
 	h := &Head{
 		name: o.Name, kind: kind, shape: learners[kind].shape(o.Hyper), validation: v, upkeep: o.Upkeep,
-		examination: o.Examination, minTheta: o.MinTheta, now: &m.now,
+		examination: o.Examination, minTheta: o.MinTheta, link: o.Link, now: &m.now,
 	}
 	h.setHyper(o.Hyper)
 	seated := h.shape
@@ -134,7 +136,7 @@ func (h *Head) Sums() int { return h.shape.sums }
 // sums that once; adding the candidate's own part to a copy then gives Logit's sums to the bit.
 func (h *Head) Partial(sums []float64, v Vector) { h.views.Load().learners[h.index].add(sums, v) }
 
-// Clamp turns complete sums into a logit, clamped to ±35; −35 and a count when it is not a number.
+// Clamp turns complete sums into a logit, through the head's Link and clamped to ±35; −35 and a count when it is not a number.
 func (h *Head) Clamp(sums []float64) float64 { return h.clampSum(h.learner.logit(sums)) }
 
 func (h *Head) clampSum(s float64) float64 {
@@ -142,7 +144,7 @@ func (h *Head) clampSum(s float64) float64 {
 		h.counters.broken.Add(1)
 		return -maxLogit
 	}
-	return clampLogit(s)
+	return h.link.apply(clampLogit(s))
 }
 
 // Logit returns the logit of the vector of both parts: what Clamp makes of their sums.
@@ -157,7 +159,7 @@ func (h *Head) Logit(shared, own Vector) float64 {
 	return h.Clamp(sums)
 }
 
-// Learn takes one step and returns the prediction from before it. It is false, and nothing is changed, when
+// Learn takes one step and returns what the weights said before it, without the Link. It is false, and nothing is changed, when
 // the example is refused or learning rests: see [Counters].
 func (h *Head) Learn(ex *Example) (p float64, ok bool) {
 	s := h.read(ex.Shared, ex.Own)
@@ -235,7 +237,7 @@ type Contribution struct {
 }
 
 // Explain appends the contributions of shared, then own, in the order of their slots, to dst. At weights that do not
-// move meanwhile, they sum to the logit before clamping; exactly so where it is w·x, else by rounding.
+// move meanwhile, they sum to the logit before its Link and clamping; exactly so where it is w·x, else by rounding.
 func (h *Head) Explain(dst []Contribution, shared, own Vector) []Contribution {
 	sums, learner := make([]float64, h.shape.sums), h.views.Load().learners[h.index]
 	learner.add(sums, shared)

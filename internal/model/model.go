@@ -98,6 +98,8 @@ func (m *Model) addHead(o HeadOptions) error {
 	switch {
 	case int(o.Examination) >= len(examinations):
 		return fmt.Errorf("examination %d is unknown", o.Examination)
+	case !finite(o.Link.Shift):
+		return fmt.Errorf("shift %v of the logit is not a number", o.Link.Shift)
 	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
 		return fmt.Errorf("min theta %v is not within 0 and 1", o.MinTheta)
 	}
