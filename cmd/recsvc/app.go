@@ -284,7 +284,7 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 func (a *app) engineOptions() engine.Options {
 	c := a.config
 	opts := engine.Options{
-		Feedback: feedbackOptions(c), Score: scoreHeads(c), Champion: c.Champion(), Refresh: refreshes(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
+		Feedback: feedbackOptions(c), Score: engineScores(c), Champion: c.Champion(), Refresh: refreshes(c), Interval: c.Checkpoint.Interval, MinPause: c.Checkpoint.MinPause,
 		Timeout: c.Checkpoint.Timeout, MemoryBudget: cmp.Or(tuning.memoryBudget, memoryBudget(c)), Durable: a.sink.Wait,
 		FeaturesOnly: c.Role == config.RoleServer,
 		Snapshots:    a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,

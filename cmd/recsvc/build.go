@@ -162,14 +162,6 @@ func linkOf(h *config.Head) model.Link {
 	return link
 }
 
-// scoreHeads are, by model, the places of the heads that lists are ranked by.
-func scoreHeads(c *config.Config) (score []int) {
-	for _, m := range c.Models {
-		score = append(score, max(0, slices.IndexFunc(m.Heads, func(h config.Head) bool { return h.Name == m.Score })))
-	}
-	return score
-}
-
 // refreshes are, by model, how often it publishes what it has learned.
 func refreshes(c *config.Config) (out []time.Duration) {
 	for _, m := range c.Models {

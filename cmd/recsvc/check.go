@@ -66,6 +66,9 @@ func checkRooms(c *config.Config) error {
 	if len(c.Models) == 0 {
 		return c.Errorf("models", "declare at least one model")
 	}
+	if _, err := scores(c); err != nil {
+		return err
+	}
 	store, err := newFeatures(c, nil)
 	if err != nil {
 		return err

@@ -143,6 +143,6 @@ func (p *evalPlan) learner() (*engine.Learner, error) {
 		return nil, err
 	}
 	return engine.NewLearner(models, engine.Options{
-		Feedback: feedbackOptions(p.config), Score: scoreHeads(p.config), Champion: p.config.Champion(),
+		Feedback: feedbackOptions(p.config), Score: engineScores(p.config), Champion: p.config.Champion(),
 	})
 }

@@ -152,8 +152,8 @@ func (f *follower) read(from *state.Snapshots, id string) (*edition, error) {
 		return nil, fmt.Errorf("version %s: %w", id, err)
 	}
 	e := &edition{meta: meta}
-	for i, head := range scoreHeads(f.config) {
-		s := newScorer(models[i], head, f.engine)
+	for i, formula := range mustScores(f.config) {
+		s := newScorer(models[i], formula, f.engine)
 		s.version = versionOf(in.Description.Models, models[i].Name())
 		e.scorers, e.weights = append(e.scorers, s), append(e.weights, countWeights(models[i]))
 		if models[i].Name() == in.Description.Champion {

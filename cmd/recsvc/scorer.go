@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"sync"
 
@@ -8,6 +9,7 @@ import (
 	"recsvc/internal/event"
 	"recsvc/internal/model"
 	"recsvc/internal/rank"
+	"recsvc/internal/score"
 )
 
 // scorers order candidates by the champion of the moment: a list is scored by one model, whatever is promoted meanwhile.
@@ -19,8 +21,8 @@ type scorers struct {
 
 func newScorers(a *app) *scorers {
 	s := &scorers{engine: a.engine, follow: a.follow}
-	for i, head := range scoreHeads(a.config) {
-		s.all = append(s.all, newScorer(a.models[i], head, a.engine))
+	for i, f := range mustScores(a.config) {
+		s.all = append(s.all, newScorer(a.models[i], f, a.engine))
 	}
 	return s
 }
@@ -49,21 +51,38 @@ func (s *scorers) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
 	}
 }
 
-// scorer orders candidates by one head of a model, beside the learner.
+// scorer orders candidates by the score of a model, beside the learner.
 type scorer struct {
 	model  *model.Model
-	head   *model.Head
+	score  *score.Formula
 	engine *engine.Engine
 
 	version string // of weights that do not change; "": they are those of the engine
 
-	scratch sync.Pool // of *[]float64, for Score: the sums of the shared part and of a candidate
+	free sync.Pool // of *scoring
 }
 
-func newScorer(m *model.Model, head int, e *engine.Engine) *scorer {
-	s := &scorer{model: m, head: m.Head(head), engine: e}
-	s.scratch.New = func() any { sums := make([]float64, 2*s.head.Sums()); return &sums }
+// scoring is the memory of one call.
+type scoring struct {
+	base, sums []float64 // partial sums of the heads, of the shared part and of a candidate
+	p          []float32 // by head
+}
+
+func newScorer(m *model.Model, f *score.Formula, e *engine.Engine) *scorer {
+	s := &scorer{model: m, score: f, engine: e}
+	s.free.New = func() any {
+		n := s.width()
+		return &scoring{base: make([]float64, n), sums: make([]float64, n), p: make([]float32, len(m.Heads()))}
+	}
 	return s
+}
+
+// width is how many numbers the sums that a score needs have.
+func (s *scorer) width() int {
+	if head, plain := s.score.Head(); plain {
+		return s.model.Head(head).Sums()
+	}
+	return s.model.Sums()
 }
 
 // Version names the model by the place in the log that it has learned from.
@@ -84,31 +103,66 @@ func modelAt(m *model.Model, c event.Cursor) string {
 
 // Score implements rank.Scorer. It adds in the order of the engine's own predictions, to the bit.
 func (s *scorer) Score(dst []float32, shared rank.Vector, rows []rank.Vector) {
-	scratch := s.scratch.Get().(*[]float64)
-	defer s.scratch.Put(scratch)
-	n := s.head.Sums()
-	base, sums := (*scratch)[:n:n], (*scratch)[n:]
-	clear(base)
-	s.head.Partial(base, model.Vector(shared))
+	s.ScoreItems(dst, shared, rows, nil)
+}
+
+// ReadsItems implements rank.ItemScorer.
+func (s *scorer) ReadsItems() bool { return s.score.ReadsItem() }
+
+// ScoreItems implements rank.ItemScorer.
+func (s *scorer) ScoreItems(dst []float32, shared rank.Vector, rows []rank.Vector, items []event.Attributes) {
+	c := s.free.Get().(*scoring)
+	defer s.free.Put(c)
+	clear(c.base)
+	if head, plain := s.score.Head(); plain {
+		h := s.model.Head(head)
+		h.Partial(c.base, model.Vector(shared))
+		for i, own := range rows {
+			copy(c.sums, c.base)
+			h.Partial(c.sums, model.Vector(own))
+			dst[i] = h.Probability(h.Clamp(c.sums))
+		}
+		return
+	}
+	s.model.Partials(c.base, model.Vector(shared))
 	for i, own := range rows {
-		copy(sums, base)
-		s.head.Partial(sums, model.Vector(own))
-		dst[i] = float32(model.Sigmoid(s.head.Clamp(sums)))
+		copy(c.sums, c.base)
+		s.model.Partials(c.sums, model.Vector(own))
+		s.model.Probabilities(c.p, c.sums)
+		var item event.Attributes
+		if items != nil {
+			item = items[i]
+		}
+		dst[i] = s.of(c.p, item)
 	}
 }
 
+// of is the score of what all heads say; not a number where it has none.
+func (s *scorer) of(p []float32, item event.Attributes) float32 {
+	if x, ok := s.score.Of(p, item); ok {
+		return x
+	}
+	return float32(math.NaN())
+}
+
+// Formula implements rank.Formulated.
+func (s *scorer) Formula() string { return s.score.String() }
+
 // Explain implements rank.Explainer.
 func (s *scorer) Explain(shared, own rank.Vector) (score float32, heads []rank.Head) {
+	return s.ExplainItem(shared, own, nil)
+}
+
+// ExplainItem implements rank.ItemScorer.
+func (s *scorer) ExplainItem(shared, own rank.Vector, item event.Attributes) (score float32, heads []rank.Head) {
+	var p []float32
 	for _, h := range s.model.Heads() {
-		logit := h.Logit(model.Vector(shared), model.Vector(own))
-		out := rank.Head{Name: h.Name(), P: model.Sigmoid(logit)}
+		p = append(p, h.Probability(h.Logit(model.Vector(shared), model.Vector(own))))
+		out := rank.Head{Name: h.Name(), P: float64(p[len(p)-1])}
 		for _, c := range h.Explain(nil, model.Vector(shared), model.Vector(own)) {
 			out.Weights = append(out.Weights, c.Weight)
 		}
-		if h == s.head {
-			score = float32(out.P)
-		}
 		heads = append(heads, out)
 	}
-	return score, heads
+	return s.of(p, item), heads
 }

@@ -59,6 +59,7 @@ var rooms = map[string][]string{
 	"internal/ope":         {"internal/event", "internal/features", "internal/feedback"},
 	"internal/export":      {"internal/event", "internal/features", "internal/feedback"},
 	"internal/expression":  {"internal/event"},
+	"internal/score":       {"internal/event", "internal/expression"},
 	"internal/rank":        {"internal/event", "internal/features", "internal/model", "internal/expression"},
 	"internal/api": {
 		"internal/event", "internal/ingest", "internal/state", "internal/features", "internal/model", "internal/engine",
@@ -69,7 +70,7 @@ var rooms = map[string][]string{
 // pure rooms are given time, randomness and data. They do no I/O.
 var pure = []string{
 	"internal/event", "internal/dirty", "internal/prints", "internal/features", "internal/feedback", "internal/model", "internal/validation", "internal/rank",
-	"internal/expression", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/crosses", "internal/ope", "internal/examination",
+	"internal/expression", "internal/score", "internal/lexical", "internal/autofeature", "internal/drift", "internal/synthetic", "internal/crosses", "internal/ope", "internal/examination",
 }
 
 // outside lists what a pure room may not import: files, the network, other processes, unseeded randomness.

@@ -192,7 +192,6 @@ func (k *checker) model(path string, m *Model) {
 	for i := range m.Heads {
 		k.head(fmt.Sprintf("%s.heads[%d]", path, i), &m.Heads[i], names)
 	}
-	k.that(len(m.Heads) == 0 || names[m.Score], path+".score", "no head %s", quote(m.Score))
 }
 
 func (k *checker) head(path string, h *Head, names map[string]bool) {

@@ -107,7 +107,7 @@ type Model struct {
 	Refresh  Refresh `yaml:"refresh"`  // online, or the event time between two publications of what it has learned: 1m, 1h, 24h …; online
 	Bits     int     `yaml:"bits"`     // the weight table has 2^bits slots; 22
 	Features Strings `yaml:"features"` // names of those it sees; absent: all
-	Score    string  `yaml:"score"`    // the head that lists are ranked by; absent: the first
+	Score    string  `yaml:"score"`    // what lists are ranked by: a head, or a formula over p.HEAD and item.FIELD; absent: the first head
 }
 
 // Head predicts one outcome by FTRL-Proximal logistic regression.

@@ -150,7 +150,8 @@ func (e *Engine) applyServed(r *event.Record) {
 		e.query.Item((*features.Vector)(&own[i]), items[i])
 		e.predict(i, feedback.Captured{Shared: feedback.Vector(shared), Own: own[i], P: p[i]}, s.Time)
 		if compared {
-			e.compare(s.Items[i].Score, p[i][by])
+			score, ok := e.lineup.of(by, p[i], e.Features.Item(items[i]).Attrs)
+			e.compare(s.Items[i].Score, score, ok)
 		}
 	}
 	e.joiner.Served(r, feedback.Vector(shared), own, p)

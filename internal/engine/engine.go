@@ -35,8 +35,8 @@ type Parts struct {
 type Options struct {
 	Feedback feedback.Options // the heads of all models, in their order, each under its FlatName
 
-	// Score is, by model, the head whose prediction lists are ranked by; nil: the first of each.
-	Score []int
+	// Score is, by model, what lists are ranked by; nil: what its first head predicts.
+	Score []Score
 	// Champion is the model that serves, as long as the log does not say otherwise; 0.
 	Champion int
 	// Refresh is, by model, the time between two publications of what it has learned, in event time, as long as the log does not say

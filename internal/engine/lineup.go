@@ -17,10 +17,24 @@ type lineup struct {
 	models []*model.Model
 	first  []int // by model: the flat index of its first head
 	seats  []seat
-	score  []int        // by model: which of its heads lists are ranked by
+	score  []Score      // by model
 	wait   []event.Time // by flat head: how long an outcome may take
 
 	champion atomic.Int32 // the model that serves
+}
+
+// Score makes one number of what the heads of a model predict, and of the attributes of the item; false: it has no value.
+type Score interface {
+	Of(p []float32, item event.Attributes) (score float32, ok bool)
+}
+
+// of is the score of an item by a model, given what all flat heads say.
+func (l *lineup) of(at int, p []float32, item event.Attributes) (score float32, ok bool) {
+	from := l.first[at]
+	if l.score[at] == nil {
+		return p[from], true
+	}
+	return l.score[at].Of(p[from:from+len(l.models[at].Heads())], item)
 }
 
 // seat is where a flat head sits.
@@ -33,21 +47,19 @@ type seat struct {
 func newLineup(models []*model.Model, opts *Options) (*lineup, error) {
 	l := &lineup{models: models, score: opts.Score}
 	if l.score == nil {
-		l.score = make([]int, len(models))
+		l.score = make([]Score, len(models))
 	}
 	if opts.Refresh == nil {
 		opts.Refresh = make([]time.Duration, len(models))
 	}
 	if len(models) == 0 || len(opts.Refresh) != len(models) || len(l.score) != len(models) || opts.Champion < 0 || opts.Champion >= len(models) {
-		return nil, fmt.Errorf("engine: %d models, ranked by the heads %d, of which model %d serves", len(models), l.score, opts.Champion)
+		return nil, fmt.Errorf("engine: %d models with %d scores and %d refreshes, of which model %d serves",
+			len(models), len(l.score), len(opts.Refresh), opts.Champion)
 	}
 	for i, m := range models {
 		l.first = append(l.first, len(l.seats))
 		for h := range m.Heads() {
 			l.seats = append(l.seats, seat{m, i, h})
-		}
-		if s := l.score[i]; s < 0 || s >= len(m.Heads()) {
-			return nil, fmt.Errorf("engine: model %s is ranked by head %d of %d", m.Name(), s, len(m.Heads()))
 		}
 	}
 	for _, h := range opts.Feedback.Heads {

@@ -59,7 +59,7 @@ func TestModelsSideBySideAreTheSameWhateverTheCutsAndRestarts(t *testing.T) {
 
 func TestAServedListIsComparedWithTheModelThatItNames(t *testing.T) {
 	l := openSide(t, t.TempDir(), []*model.Model{ctrModel(t, "ctr", 14, 0.1), ctrModel(t, "other", 14, 0.9)}, func(o *Options) {
-		o.Score = []int{0, 1}
+		o.Score = []Score{nil, byHead(1)}
 	}).follow()
 	for i := range 20 {
 		e, c := behaviour("exposure", "u1", "i1", at(float64(i))), behaviour("click", "u1", "i1", at(float64(i)+0.5))
@@ -101,7 +101,7 @@ func TestAnEngineRefusesHeadsThatTheJoinDoesNotHave(t *testing.T) {
 			o.Feedback.Heads = append(o.Feedback.Heads, feedback.HeadOptions{Name: "a/more", Positive: []feedback.Label{{Type: "like"}}})
 		},
 		"no such champion": func(o *Options) { o.Champion = 2 },
-		"no such score":    func(o *Options) { o.Score = []int{0, 2} },
+		"a score too many": func(o *Options) { o.Score = make([]Score, 3) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts := rigParts(t, definitions())
@@ -112,4 +112,40 @@ func TestAnEngineRefusesHeadsThatTheJoinDoesNotHave(t *testing.T) {
 			}
 		})
 	}
+}
+
+// byHead is the score that one head's probability is.
+type byHead int
+
+func (h byHead) Of(p []float32, _ event.Attributes) (float32, bool) { return p[h], true }
+
+// perPrice is a score that needs a price.
+type perPrice struct{}
+
+func (perPrice) Of(p []float32, item event.Attributes) (float32, bool) {
+	v, ok := item.Get("price")
+	return p[0] * float32(v.Num), ok
+}
+
+func TestAScoreThatReadsTheItemIsComparedWithItsAttributesAtCapture(t *testing.T) {
+	l := openSide(t, t.TempDir(), []*model.Model{ctrModel(t, "ctr", 14, 0.1)}, func(o *Options) { o.Score = []Score{perPrice{}} }).follow()
+	l.append(itemRecord("dear", event.Attribute{Key: "price", Value: number(1e6)}), itemRecord("bare"))
+	for i, tc := range []struct {
+		item           string
+		score          float64
+		served, skewed uint64
+	}{
+		{"dear", 500_000, 1, 0},
+		{"dear", 500_001, 2, 0}, // what float32 makes of it
+		{"dear", 500_100, 3, 1},
+		{"bare", 7, 3, 1}, // no score: recall has ordered it
+	} {
+		list := servedRecord(fmt.Sprint("r", i), "u1", "default", at(1), event.ServedItem{Item: tc.item, Score: tc.score, Propensity: 1})
+		list.Served.Model = "ctr@1"
+		l.append(list)
+		if s := l.Status(); s.Served != tc.served || s.Skewed != tc.skewed {
+			t.Errorf("%s served with %v: %d compared, %d skewed, want %d and %d", tc.item, tc.score, s.Served, s.Skewed, tc.served, tc.skewed)
+		}
+	}
+	l.stop()
 }

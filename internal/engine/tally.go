@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"recsvc/internal/dirty"
@@ -127,25 +128,27 @@ func (e *Engine) count(o outcome) {
 	e.tally.counts[o]++
 }
 
-// skewTolerance is the difference of scores that rounding explains.
+// skewTolerance is the difference of scores that rounding explains; of those above 1 in relation to them.
 const skewTolerance = 1e-5
 
-// servedBy returns the flat head that the scores of a list came from, by the version of the model that it names; false where
+// servedBy returns the model that the scores of a list came from, by the version that it names; false where
 // something other than one of these models, or more than the list itself, gave them.
-func (e *Engine) servedBy(version string) (head int, ok bool) {
+func (e *Engine) servedBy(version string) (model int, ok bool) {
 	name, _, _ := strings.Cut(version, "@")
 	m, ok := e.lineup.find(name)
-	if !ok || e.Features.ReadsList() {
-		return 0, false
-	}
-	return e.lineup.first[m] + e.lineup.score[m], true
+	return m, ok && !e.Features.ReadsList()
 }
 
-// compare checks the score that an item was served with against the one of its capture.
-func (e *Engine) compare(served float64, p float32) {
+// compare checks the score that an item was served with against the one of its capture. One that has no score was served by how
+// strongly it was recalled.
+func (e *Engine) compare(served float64, p float32, scored bool) {
+	if !scored {
+		return
+	}
 	e.tally.set.Touch(0)
 	e.tally.served++
-	if d := served - float64(p); d > skewTolerance || d < -skewTolerance {
+	tolerance := skewTolerance * max(1, math.Abs(served))
+	if d := served - float64(p); d > tolerance || d < -tolerance {
 		e.tally.skewed++
 	}
 }

@@ -147,6 +147,9 @@ func (h *Head) clampSum(s float64) float64 {
 	return h.link.apply(clampLogit(s))
 }
 
+// Probability is what the head says of a logit.
+func (h *Head) Probability(logit float64) float32 { return float32(Sigmoid(logit)) }
+
 // Logit returns the logit of the vector of both parts: what Clamp makes of their sums.
 func (h *Head) Logit(shared, own Vector) float64 {
 	if line := h.views.Load().lines[h.index]; line != nil {

@@ -162,12 +162,17 @@ func (m *Model) Predict(dst []float32, shared, own Vector) {
 	clear(sums)
 	m.Partials(sums, shared)
 	m.Partials(sums, own)
+	m.Probabilities(dst, sums)
+	m.scratch.Put(scratch)
+}
+
+// Probabilities sets dst[i] to the i-th head's probability, of complete sums as Partials makes them.
+func (m *Model) Probabilities(dst []float32, sums []float64) {
 	for i, h := range m.heads {
 		n := h.shape.sums
-		dst[i] = float32(Sigmoid(h.Clamp(sums[:n:n])))
+		dst[i] = h.Probability(h.Clamp(sums[:n:n]))
 		sums = sums[n:]
 	}
-	m.scratch.Put(scratch)
 }
 
 // Learn is Head(head).Learn(ex).

@@ -12,7 +12,8 @@ import (
 type Explanation struct {
 	Channels map[string]float64         `json:"channels"` // each channel's own score of the item
 	Heads    map[string]HeadExplanation `json:"heads"`
-	Rules    []string                   `json:"rules"` // what moved it beside its score
+	Formula  string                     `json:"formula,omitempty"` // that makes the score of them
+	Rules    []string                   `json:"rules"`             // what moved it beside its score
 }
 
 // HeadExplanation is one objective's part.
@@ -78,14 +79,21 @@ func (p *pass) slotNames() []string {
 func (e *explainer) score(part []candidate, shared Vector, rows []Vector) {
 	reasons := e.p.why[len(e.p.why)-len(part):]
 	for i := range part {
-		score, heads := e.by.Explain(shared, rows[i])
-		part[i].take(score)
+		score, heads := e.explain(i, shared, rows[i])
+		e.p.accept(&part[i], score)
 		reasons[i] = reason{
 			values: appendValues(appendValues(nil, shared), rows[i]),
 			names:  appendNames(appendNames(nil, e.shared, shared), reasons[i].names, rows[i]),
 			heads:  heads,
 		}
 	}
+}
+
+func (e *explainer) explain(i int, shared, own Vector) (float32, []Head) {
+	if e.p.priced != nil {
+		return e.p.priced.ExplainItem(shared, own, e.p.attrs[i])
+	}
+	return e.by.Explain(shared, own)
 }
 
 func appendValues(dst []float32, v Vector) []float32 {
@@ -119,6 +127,9 @@ func (p *pass) explanation(ch choice) *Explanation {
 		if c.channels.has(k) {
 			out.Channels[channelNames[k]] = float64(c.by[k])
 		}
+	}
+	if by, ok := p.scorer.(Formulated); ok && len(p.why) > 0 {
+		out.Formula = by.Formula()
 	}
 	if int(ch.index) < len(p.why) {
 		why := &p.why[ch.index]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"recsvc/internal/event"
 	"recsvc/internal/expression"
 )
 
@@ -22,6 +23,7 @@ const (
 // What List.Degraded says beside the names of late channels.
 const (
 	degradedModel     = "model"           // there is no model: by popularity
+	degradedScore     = "score"           // some have no score: by how strongly they were recalled, behind the others
 	degradedDeadline  = "deadline"        // some were not scored: by how strongly they were recalled
 	degradedCatalogue = "empty catalogue" // nothing is available at all
 	degradedUnknown   = "candidates"      // some of the caller's are not in the catalogue, and left out
@@ -77,6 +79,8 @@ type pass struct {
 	refs    []ItemRef
 	rows    [chunk]Vector
 	scores  [chunk]float32
+	priced  ItemScorer // the scorer, where its scores depend on the items; nil: they do not
+	attrs   [chunk]event.Attributes
 	order   []entry
 	indices []int32
 	choices []choice

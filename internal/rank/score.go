@@ -30,6 +30,9 @@ func (p *pass) score() {
 
 // scoreByModel builds the vectors chunk by chunk under the read lock and scores them outside it.
 func (p *pass) scoreByModel() {
+	if p.priced, _ = p.scorer.(ItemScorer); p.priced != nil && !p.priced.ReadsItems() {
+		p.priced = nil
+	}
 	explainer := p.explainer()
 	shared := p.shared()
 	if explainer != nil {
@@ -47,9 +50,13 @@ func (p *pass) scoreByModel() {
 			explainer.score(part, shared, p.rows[:len(part)])
 			continue
 		}
-		p.scorer.Score(p.scores[:len(part)], shared, p.rows[:len(part)])
+		if p.priced != nil {
+			p.priced.ScoreItems(p.scores[:len(part)], shared, p.rows[:len(part)], p.attrs[:len(part)])
+		} else {
+			p.scorer.Score(p.scores[:len(part)], shared, p.rows[:len(part)])
+		}
 		for i := range part {
-			part[i].take(p.scores[i])
+			p.accept(&part[i], p.scores[i])
 		}
 	}
 }
@@ -72,16 +79,20 @@ func (p *pass) build(part []candidate) {
 	defer p.r.store.RUnlock()
 	for i := range part {
 		p.query.Item(&p.rows[i], part[i].ref)
+		if p.priced != nil {
+			p.attrs[i] = p.r.store.Item(part[i].ref).Attrs
+		}
 		if p.why != nil {
 			p.why = append(p.why, reason{names: p.slotNames()})
 		}
 	}
 }
 
-// take accepts a score of the model; one that is not finite leaves the candidate to its recall.
-func (c *candidate) take(score float32) {
+// accept takes a candidate's score by the model; one that is not finite leaves the candidate to its recall.
+func (p *pass) accept(c *candidate, score float32) {
 	if s := float64(score); math.IsNaN(s) || math.IsInf(s, 0) {
 		c.score = c.recall
+		p.degrade(degradedScore)
 		return
 	}
 	c.score, c.scored = score, true

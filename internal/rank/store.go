@@ -93,6 +93,18 @@ type Scorer interface {
 	Score(dst []float32, shared Vector, rows []Vector)
 }
 
+// ItemScorer is a [Scorer] whose scores may depend on the items' own attributes. A score that is not a number leaves the candidate to its
+// recall; the list is then degraded by "score".
+type ItemScorer interface {
+	Scorer
+	// ReadsItems reports whether they do. If not, Score and Explain serve.
+	ReadsItems() bool
+	// ScoreItems is Score, of candidates with the given attributes.
+	ScoreItems(dst []float32, shared Vector, rows []Vector, items []event.Attributes)
+	// ExplainItem is Explain, of a candidate with the given attributes.
+	ExplainItem(shared, own Vector, item event.Attributes) (score float32, heads []Head)
+}
+
 // Chooser is a [Scorer] for whole lists: each is scored, named and explained by the one that Choose returns when it begins.
 type Chooser interface {
 	Choose() Scorer
@@ -103,6 +115,9 @@ type Explainer interface {
 	// Explain scores one candidate exactly as Score does and returns what went into the score.
 	Explain(shared, own Vector) (score float32, heads []Head)
 }
+
+// Formulated is a [Scorer] that can say by which formula it makes a score of its heads.
+type Formulated interface{ Formula() string }
 
 // Head is one objective's part in a score.
 type Head struct {
