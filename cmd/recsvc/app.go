@@ -266,7 +266,10 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 	if c.Role == config.RoleServer {
 		parts.Models, err = nameModels(c)
 	} else {
-		parts.Models, err = newModels(c)
+		if parts.Slicer, err = newSlicer(c); err != nil {
+			return parts, err
+		}
+		parts.Models, err = newModels(c, parts.Slicer)
 	}
 	if err != nil {
 		return parts, err

@@ -110,10 +110,15 @@ func scenes(c *config.Config) []rank.Scene {
 	return out
 }
 
-// newModels builds all models with their heads.
-func newModels(c *config.Config) (models []*model.Model, err error) {
+// newSlicer numbers the values that progressive metrics are sliced by.
+func newSlicer(c *config.Config) (*validation.Slicer, error) {
+	return validation.NewSlicer(validation.SlicerOptions{Dimensions: c.Validation.Slices, Values: c.Validation.Values})
+}
+
+// newModels builds all models with their heads. Their metrics are sliced by slicer; nil: by nothing.
+func newModels(c *config.Config, slicer *validation.Slicer) (models []*model.Model, err error) {
 	for i := range c.Models {
-		m, err := newModel(c, i)
+		m, err := newModel(c, i, slicer)
 		if err != nil {
 			return nil, err
 		}
@@ -129,10 +134,10 @@ func nameModels(c *config.Config) ([]*model.Model, error) {
 	for i := range small.Models {
 		small.Models[i].Bits = 10
 	}
-	return newModels(&small)
+	return newModels(&small, nil)
 }
 
-func newModel(c *config.Config, at int) (*model.Model, error) {
+func newModel(c *config.Config, at int, slicer *validation.Slicer) (*model.Model, error) {
 	m, path := &c.Models[at], fmt.Sprintf("models[%d]", at)
 	opts := model.Options{Name: m.Name, Bits: m.Bits}
 	for i, h := range m.Heads {
@@ -143,7 +148,7 @@ func newModel(c *config.Config, at int) (*model.Model, error) {
 		opts.Heads = append(opts.Heads, model.HeadOptions{
 			Name: h.Name, Examination: exam, Link: linkOf(&h),
 			Hyper:      model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
-			Validation: validation.Options{Wait: h.Window},
+			Validation: validation.Options{Wait: h.Window, Spans: c.Validation.Windows, Slicer: slicer},
 		})
 	}
 	out, err := model.New(opts)

@@ -30,7 +30,7 @@ which is what a nightly pipeline serves. Boundaries are multiples of the time in
 
 It ends with a table: log-loss, AUC, AUC by user and calibration over everything and over the last half, the gain over the first arm with a
 95 % interval over users (a delete-a-group jackknife with 100 groups of users), CPU time, memory, and after how many examples the
-normalised entropy of a window has come to stay within 2 % of what it is in the last quarter. -out writes table (eval.md), figures (eval.json), and a plot of the log-loss over event time
+normalised entropy of a window has come to stay within 2 % of what the first arm's is in the last quarter. -out writes table (eval.md), figures (eval.json), and a plot of the log-loss over event time
 for each head (MODEL-HEAD.svg). All predictions are kept in memory until then: 17 bytes for each exposure and head, and 4 more for each arm.`
 
 type evalFlags struct {

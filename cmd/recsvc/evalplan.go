@@ -138,7 +138,7 @@ func (p *evalPlan) entry() (e eval.Entry, err error) {
 }
 
 func (p *evalPlan) learner() (*engine.Learner, error) {
-	models, err := newModels(p.config)
+	models, err := newModels(p.config, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (f *follower) read(from *state.Snapshots, id string) (*edition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("version %s: %w", id, err)
 	}
-	models, err := newModels(f.config)
+	models, err := newModels(f.config, nil)
 	if err != nil {
 		return nil, err
 	}

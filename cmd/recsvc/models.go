@@ -10,7 +10,6 @@ import (
 	"recsvc/internal/api"
 	"recsvc/internal/event"
 	"recsvc/internal/model"
-	"recsvc/internal/validation"
 )
 
 // champion is the model that serves at this moment.
@@ -140,14 +139,10 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 		if alpha := stands.Alpha[at]; alpha != 0 {
 			hyper = api.HeadHyper{Alpha: alpha, Tuned: true}
 		}
-		out.Heads[h.Name()] = api.HeadMetrics{Metrics: apiMetrics(h.Validation().Total()), Window: &window, Hyper: &hyper}
+		out.Heads[h.Name()] = api.HeadMetrics{
+			Metrics: apiMetrics(h.Validation().Total()), Window: &window, Hyper: &hyper,
+			Spans: spanMetrics(h.Validation()), Users: userMetrics(h.Validation()), Slices: sliceMetrics(h.Validation()),
+		}
 	}
 	return out
-}
-
-func apiMetrics(m validation.Metrics) api.Metrics {
-	return api.Metrics{
-		N: int64(m.N), Positives: int64(m.Positives), AUC: defined(m.AUC), LogLoss: defined(m.LogLoss),
-		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration),
-	}
 }

@@ -14,7 +14,7 @@ func (e *engineRoom) Status() api.Status {
 	s := e.engine.Status()
 	out := api.Status{
 		Cursor: s.Cursor.String(), LagRecords: e.lag(), LagSeconds: e.behind(s).Seconds(), MemoryBytes: residentMemory(),
-		Version: release, Models: e.modelStatuses(), Sources: []api.Source{e.sourceStatus(s)},
+		Version: release, Models: withoutSlices(e.modelStatuses()), Sources: []api.Source{e.sourceStatus(s)},
 		Scrub: e.scrubStatus(), Memory: memoryStatus(s.Memory), Disk: e.diskStatus(),
 		Counts: api.Counts{
 			Received: int64(s.Records), Applied: int64(s.Applied), Duplicate: int64(s.Duplicate), Late: int64(s.Late),

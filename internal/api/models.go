@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"recsvc/internal/event"
@@ -37,6 +38,32 @@ type HeadMetrics struct {
 	Metrics
 	Window *Metrics   `json:"window,omitempty" doc:"the same over the latest examples"`
 	Hyper  *HeadHyper `json:"hyper,omitempty" doc:"how it learns"`
+
+	Spans  []SpanMetrics  `json:"spans,omitempty" doc:"the same over stretches of event time, the latest whose outcomes are all final"`
+	Users  *UserMetrics   `json:"users,omitempty" doc:"how well the items shown to one person are told apart"`
+	Slices []SliceMetrics `json:"slices,omitempty" doc:"the same by slice, as configured; not in the status"`
+}
+
+// SpanMetrics are those of what was shown within a stretch of event time.
+type SpanMetrics struct {
+	Span string    `json:"span" doc:"such as 24h"`
+	End  time.Time `json:"end" doc:"where it ends"`
+	Metrics
+}
+
+// UserMetrics are over users with both outcomes, of the latest 64 outcomes of each.
+type UserMetrics struct {
+	AUC   *float64 `json:"auc" doc:"mean over users"`
+	GAUC  *float64 `json:"gauc" doc:"mean over users, each counting as often as something was shown to them"`
+	N     int      `json:"n" doc:"users with both outcomes"`
+	Share float64  `json:"share" doc:"of all users that are sampled, by hash"`
+}
+
+// SliceMetrics are those of what has one value in one dimension.
+type SliceMetrics struct {
+	Slice string `json:"slice" doc:"scene, variant, context.KEY or user.KEY"`
+	Value string `json:"value" doc:"(none) where there is none; (other): one that came when enough were told apart"`
+	Metrics
 }
 
 // HeadHyper are the parameters of a head's learner that are in force.

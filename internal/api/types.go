@@ -251,6 +251,10 @@ type Metrics struct {
 	LogLoss           *float64 `json:"logloss"`
 	NormalizedEntropy *float64 `json:"normalized_entropy"`
 	Calibration       *float64 `json:"calibration" doc:"Σp/Σy"`
+	AUCBound          *float64 `json:"auc_bound,omitempty" doc:"the AUC, which comes from a histogram, is this near the exact one at least"`
+	ESS               *float64 `json:"ess,omitempty" doc:"effective sample size of the weights of what was shown; absent where every weight is 1, as are the two below"`
+	WeightedLogLoss   *float64 `json:"weighted_logloss,omitempty"`
+	WeightedCal       *float64 `json:"weighted_calibration,omitempty"`
 }
 
 // Snapshot describes a copy of the models.

@@ -73,6 +73,7 @@ func (c *Config) check() Errors {
 	k.health()
 	k.recall()
 	k.offPolicy()
+	k.validation()
 	for name, s := range c.Rank.Scenes {
 		k.scene("rank.scenes."+name, s)
 	}

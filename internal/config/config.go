@@ -25,16 +25,17 @@ type Config struct {
 	Backup     Backup     `yaml:"backup"`
 	Publish    Publish    `yaml:"publish"`
 
-	ItemlessTypes []string  `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
-	Features      []Feature `yaml:"features"`
-	Patterns      []Pattern `yaml:"patterns"`
-	Outbox        Outbox    `yaml:"outbox"`
-	Models        []Model   `yaml:"models"`
-	Feedback      Feedback  `yaml:"feedback"`
-	Health        Health    `yaml:"health"`
-	Recall        Recall    `yaml:"recall"`
-	Rank          Rank      `yaml:"rank"`
-	OffPolicy     OffPolicy `yaml:"off_policy"`
+	ItemlessTypes []string   `yaml:"itemless_types"` // event types that need no item, beside search, enter and exit
+	Features      []Feature  `yaml:"features"`
+	Patterns      []Pattern  `yaml:"patterns"`
+	Outbox        Outbox     `yaml:"outbox"`
+	Models        []Model    `yaml:"models"`
+	Feedback      Feedback   `yaml:"feedback"`
+	Health        Health     `yaml:"health"`
+	Recall        Recall     `yaml:"recall"`
+	Rank          Rank       `yaml:"rank"`
+	OffPolicy     OffPolicy  `yaml:"off_policy"`
+	Validation    Validation `yaml:"validation"`
 
 	file    string
 	places  map[string]place // by path; of what stands in the file
@@ -121,13 +122,14 @@ func Default() *Config {
 			DeadLetters:    10_000,
 			FreeBytes:      256 << 20,
 		},
-		Backup:    defaultBackup(),
-		OffPolicy: defaultOffPolicy(),
-		Publish:   defaultPublish(),
-		Outbox:    Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
-		Feedback:  defaultFeedback(),
-		Health:    defaultHealth(),
-		Recall:    defaultRecall(),
-		Rank:      Rank{Scenes: map[string]Scene{}},
+		Backup:     defaultBackup(),
+		OffPolicy:  defaultOffPolicy(),
+		Publish:    defaultPublish(),
+		Outbox:     Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
+		Feedback:   defaultFeedback(),
+		Health:     defaultHealth(),
+		Recall:     defaultRecall(),
+		Rank:       Rank{Scenes: map[string]Scene{}},
+		Validation: defaultValidation(),
 	}
 }

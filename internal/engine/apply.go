@@ -81,7 +81,7 @@ func (e *Engine) applyEvent(r *event.Record) {
 	e.query.InSession(ev.Session)
 	var captured *feedback.Captured
 	if match.Capture {
-		captured = e.capture(r, item)
+		captured = e.capture(r, item, context)
 	}
 	e.at(StepJoin, false)
 	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
@@ -117,12 +117,13 @@ func (e *Engine) advance() {
 }
 
 // capture is the vector and the predictions of the item at hand, as things stand before its event moves them.
-func (e *Engine) capture(r *event.Record, item features.ItemRef) *feedback.Captured {
+func (e *Engine) capture(r *event.Record, item features.ItemRef, context event.Attributes) *feedback.Captured {
 	c := &e.captured
 	if e.opts.FeaturesOnly {
 		return c
 	}
 	c.Shared = feedback.Vector(e.query.Shared())
+	c.Tag = e.tag("", "", context)
 	e.watch(r)
 	e.query.Place(r.Event.Position)
 	e.query.Item((*features.Vector)(&c.Own), item)
@@ -136,7 +137,7 @@ func (e *Engine) applyServed(r *event.Record) {
 	own, p := e.list.take(len(s.Items), len(e.captured.P))
 	items := e.list.named(e.Features, s.Items)
 	if e.opts.FeaturesOnly {
-		e.joiner.Served(r, feedback.Vector{}, own, p)
+		e.joiner.Served(r, feedback.Vector{}, own, p, 0)
 		e.count(applied)
 		return
 	}
@@ -154,7 +155,7 @@ func (e *Engine) applyServed(r *event.Record) {
 			e.compare(s.Items[i].Score, score, ok)
 		}
 	}
-	e.joiner.Served(r, feedback.Vector(shared), own, p)
+	e.joiner.Served(r, feedback.Vector(shared), own, p, e.tag(s.Scene, s.Variant, s.Context))
 	e.count(applied)
 }
 

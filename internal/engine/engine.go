@@ -19,12 +19,14 @@ import (
 	"recsvc/internal/ingest"
 	"recsvc/internal/model"
 	"recsvc/internal/state"
+	"recsvc/internal/validation"
 )
 
 // Parts are the rooms that the engine drives. All are required, new and empty: Open loads them.
 type Parts struct {
 	Features *features.Store
-	Models   []*model.Model // side by side, each of another name
+	Models   []*model.Model     // side by side, each of another name
+	Slicer   *validation.Slicer // that of the models' heads; nil: nothing is sliced
 	Clock    *ingest.Clock
 	Dedup    *ingest.Dedup
 	Letters  *ingest.DeadLetters
@@ -134,6 +136,7 @@ type Engine struct {
 	list     servedScratch
 
 	holding holding
+	slicing slicing
 }
 
 // Open loads the last whole checkpoint into the parts. It returns ErrDefinitions, wrapped, when they do not fit it.
@@ -180,6 +183,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.joiner = joiner
+	if e.slicing, err = newSlicing(parts.Slicer); err != nil {
+		return nil, err
+	}
 	e.stalled = make([]bool, e.lineup.heads())
 	e.captured.P = make([]float32, models.heads())
 	if !opts.FeaturesOnly {
@@ -205,6 +211,9 @@ func (e *Engine) tables() (sets []*dirty.Set) {
 	sets = append(sets, e.joiner.Sets()...)
 	if !e.opts.FeaturesOnly {
 		sets = append(sets, e.restores.set, e.Letters.Set(), e.standings.set, e.health.set)
+		if e.Slicer != nil {
+			sets = append(sets, e.Slicer.Set())
+		}
 		for _, m := range e.Models {
 			sets = append(sets, m.Sets()...)
 		}

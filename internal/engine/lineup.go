@@ -135,6 +135,7 @@ func (l *lineup) settle(s *feedback.Settled) {
 	seat := &l.seats[s.Head]
 	seat.model.Head(seat.head).Validation().Observe(validation.Observation{
 		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed), Final: int64(final), Weight: s.Weight, User: s.User,
+		Tag: validation.Tag(s.Tag),
 	})
 }
 

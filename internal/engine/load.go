@@ -79,6 +79,11 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 	if ok, err := e.Features.Load(key, value, sum); ok {
 		return err
 	}
+	if e.Slicer != nil {
+		if ok, err := e.Slicer.Load(key, value, sum); ok {
+			return err
+		}
+	}
 	for _, m := range e.Models {
 		if ok, err := m.Load(key, value, sum); ok {
 			return err

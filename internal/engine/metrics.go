@@ -8,8 +8,6 @@ import (
 
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
-	"recsvc/internal/model"
-	"recsvc/internal/validation"
 )
 
 type metrics struct {
@@ -150,61 +148,5 @@ func (e *Engine) settled(s feedback.Settled) {
 	e.metrics.prediction[s.Head].Observe(float64(s.P))
 	if s.Positive {
 		e.metrics.outcomeDelay.Observe(s.Delay.Seconds())
-	}
-}
-
-// headCollector exports the progressive metrics of the heads when they are asked for: they cost too much to keep up
-// to date.
-type headCollector struct {
-	models                              []*model.Model
-	auc, loss, calibration, n, positive *prometheus.Desc
-}
-
-// NewModelCollector exports AUC, log-loss and calibration of every head, over everything and over the last 10,000.
-func NewModelCollector(models []*model.Model) prometheus.Collector {
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, []string{"model", "head", "span"}, nil)
-	}
-	return &headCollector{
-		models:      models,
-		auc:         desc("recsvc_model_auc", "Progressive AUC; span is total or recent (the last 10,000 outcomes)."),
-		loss:        desc("recsvc_model_logloss", "Progressive mean log-loss in nats."),
-		calibration: desc("recsvc_model_calibration", "Sum of predictions over sum of outcomes."),
-		n:           desc("recsvc_model_observations", "Predictions whose outcome is final."),
-		positive:    desc("recsvc_model_positives", "Of these, with a positive outcome."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *headCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.auc, c.loss, c.calibration, c.n, c.positive} {
-		ch <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *headCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, m := range c.models {
-		for _, h := range m.Heads() {
-			c.collect(ch, m.Name(), h)
-		}
-	}
-}
-
-func (c *headCollector) collect(ch chan<- prometheus.Metric, name string, h *model.Head) {
-	for _, span := range []struct {
-		name string
-		m    validation.Metrics
-	}{{"total", h.Validation().Total()}, {"recent", h.Validation().Recent()}} {
-		gauge := func(d *prometheus.Desc, x float64) {
-			if x == x {
-				ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, x, name, h.Name(), span.name)
-			}
-		}
-		gauge(c.auc, span.m.AUC)
-		gauge(c.loss, span.m.LogLoss)
-		gauge(c.calibration, span.m.Calibration)
-		gauge(c.n, float64(span.m.N))
-		gauge(c.positive, float64(span.m.Positives))
 	}
 }

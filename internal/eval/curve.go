@@ -64,17 +64,23 @@ const (
 	windowShare   = 20
 	windowMost    = 10_000
 	windowSteps   = 10
-	convergedNear = 1.02 // times the mean of the last quarter
+	convergedNear = 1.02
 )
 
-// converged returns after how many examples, in the order in which they were shown, windows have come to within 2 % of what those of
-// the last quarter of the stream come to on average, or below, and stay there; 0 when there are too few for windows. A window's figure is
-// its normalised entropy: where the base rate moves with the hour, plain log-loss would come and go with it.
-func converged(t *Truth, p []float32, order []int) int {
+// windows are the figures of a stream by windows, in the order in which it was shown. A window's figure is its normalised entropy: where
+// the base rate moves with the hour, plain log-loss would come and go with it.
+type windows struct {
+	ends    []int // of the windows, ascending
+	figures []float64
+	total   int
+}
+
+func windowsOf(t *Truth, p []float32, order []int) (w windows) {
+	w.total = len(order)
 	window := min(len(order)/windowShare, windowMost)
 	step := window / windowSteps
 	if step == 0 {
-		return 0
+		return w
 	}
 	losses, positives := make([]float64, len(order)+1), make([]float64, len(order)+1)
 	for k, i := range order {
@@ -83,20 +89,33 @@ func converged(t *Truth, p []float32, order []int) int {
 			positives[k+1]++
 		}
 	}
-	of := func(end int) float64 {
+	for end := window + (len(order)-window)%step; end <= len(order); end += step {
 		base := (positives[end] - positives[end-window]) / float64(window)
-		if base == 0 || base == 1 {
-			return 0 // nothing to learn there
+		figure := 0.0 // where all outcomes are the same there is nothing to learn
+		if base > 0 && base < 1 {
+			figure = (losses[end] - losses[end-window]) / float64(window) / validation.Entropy(base)
 		}
-		return (losses[end] - losses[end-window]) / float64(window) / validation.Entropy(base)
+		w.ends, w.figures = append(w.ends, end), append(w.figures, figure)
 	}
+	return w
+}
+
+// final is the mean of the windows that end in the last quarter of the stream.
+func (w windows) final() float64 {
 	sum, n := 0.0, 0.0
-	for end := len(order); end-window >= len(order)*3/4; end -= step {
-		sum, n = sum+of(end), n+1
+	for i, end := range w.ends {
+		if end > w.total*3/4 {
+			sum, n = sum+w.figures[i], n+1
+		}
 	}
-	end := len(order)
-	for end-step >= window && of(end-step) <= sum/n*convergedNear {
-		end -= step
+	return sum / n
+}
+
+// converged returns after how many examples the windows have come to within 2 % of a figure, or below, and stay there; 0 when they do not,
+// or when there are none.
+func (w windows) converged(to float64) (examples int) {
+	for i := len(w.ends) - 1; i >= 0 && w.figures[i] <= to*convergedNear; i-- {
+		examples = w.ends[i]
 	}
-	return end
+	return examples
 }

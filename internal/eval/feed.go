@@ -167,7 +167,7 @@ func (f *Feed) Settled(id uint64, s feedback.Settled) {
 func withoutContext(s feedback.Settled) feedback.Settled {
 	return feedback.Settled{
 		Head: s.Head, Theta: s.Theta, Positive: s.Positive, Weight: s.Weight, Exposed: s.Exposed, Delay: s.Delay,
-		Position: s.Position, User: s.User, Scene: s.Scene, Variant: s.Variant,
+		Position: s.Position, User: s.User, Scene: s.Scene, Variant: s.Variant, Tag: s.Tag,
 	}
 }
 

@@ -42,8 +42,8 @@ type ArmResult struct {
 	// Gain is the first arm's less this one's in log-loss, and this one's less the first one's in AUC: above 0 is better than the first.
 	Gain     Gain `json:"gain"`
 	LastGain Gain `json:"last_half_gain"`
-	// Converged is after how many examples the normalised entropy of a window has come to within 2 % of what it is in the last quarter of
-	// the stream, or below, for good; 0: too few for windows.
+	// Converged is after how many examples the normalised entropy of a window has come to within 2 % of what the first arm's is in the last
+	// quarter of the stream, or below, for good; 0: it has not.
 	Converged       int     `json:"examples_to_convergence"`
 	LearnSeconds    float64 `json:"learn_cpu_seconds"`
 	FeaturesSeconds float64 `json:"features_cpu_seconds"`
@@ -113,15 +113,17 @@ func judgeHead(name string, h int, truth *Truth, entries []Entry) HeadResult {
 	order := truth.shown()
 	out := HeadResult{Head: name, Curve: newCurve(truth)}
 	var first, firstLast *measured
+	final := 0.0
 	for _, e := range entries {
 		p := e.Arm.Predicted(h)
 		all, last := measure(sample{truth, p, order}), measure(sample{truth, p, order[len(order)/2:]})
+		w := windowsOf(truth, p, order)
 		if first == nil {
-			first, firstLast = all, last
+			first, firstLast, final = all, last, w.final()
 		}
 		result := ArmResult{
 			Arm: e.Arm.Name(), All: metricsOf(&all.all), LastHalf: metricsOf(&last.all),
-			Gain: gainOf(first, all), LastGain: gainOf(firstLast, last), Converged: converged(truth, p, order),
+			Gain: gainOf(first, all), LastGain: gainOf(firstLast, last), Converged: w.converged(final),
 			LearnSeconds: e.Arm.CPU().Seconds(), FeaturesSeconds: e.Features.Seconds(), TableBytes: e.TableBytes,
 		}
 		if e.Validation != nil {

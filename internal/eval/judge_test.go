@@ -54,10 +54,15 @@ func learning(count int) sample {
 
 func TestConvergenceIsWhereWindowsComeToStay(t *testing.T) {
 	s := learning(40_000)
-	if got := converged(s.truth, s.p, s.at); got < 10_000 || got > 12_400 {
+	w := windowsOf(s.truth, s.p, s.at)
+	if got := w.converged(w.final()); got < 10_000 || got > 12_400 {
 		t.Errorf("after %d", got)
 	}
-	if got := converged(s.truth, s.p, s.at[:50]); got != 0 {
+	if got := w.converged(w.final() / 2); got != 0 {
+		t.Errorf("what it never comes to it comes to after %d", got)
+	}
+	few := windowsOf(s.truth, s.p, s.at[:50])
+	if got := few.converged(few.final()); got != 0 {
 		t.Errorf("after %d of 50", got)
 	}
 }

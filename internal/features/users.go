@@ -210,3 +210,14 @@ func (q *Query) Profile() (p Profile, ok bool) {
 	p.Features = q.describe(q.store.program.shared)
 	return p, true
 }
+
+// UserAttributes returns what is known of the query's user; nothing of one who is unknown. It holds until the user changes. It
+// allocates: not for every candidate.
+func (q *Query) UserAttributes() event.Attributes {
+	q.prepare()
+	if q.user == nil {
+		return nil
+	}
+	attrs, _ := event.DecodeAttributes(q.user.attrs) // our own encoding: checked when it was read from disk
+	return attrs
+}

@@ -37,7 +37,7 @@ const (
 //	pack        lengths uvarint: shared slots, shared values, own slots, own values, context bytes |
 //	            the slots and values as u32 and f32, in that order | the context
 //	impression  version u8 | flags u8 | seq, key, user and item, user, request hash u64 | base, floor i64 |
-//	            position i32 | mate u16 | item u64 | theta, weight f32 | heads u8 | heads × (flags u8 | gain u16 | p f32 | at i64) |
+//	            tag u64 | position i32 | mate u16 | item u64 | theta, weight f32 | heads u8 | heads × (flags u8 | gain u16 | p f32 | at i64) |
 //	            raw predictions u8 | as many f32 | pack
 //	list        version u8 | scene, variant u64 | pack
 //	page        version u8 | prints u16 | prints × u64
@@ -48,10 +48,10 @@ const (
 //	sample      version u8 | user u64 | time i64 | priority f64 | weight, theta f32 | pack
 //	quota       version u8 | minute i64 | count u32
 //
-// Impressions of versions 1 and 2, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
+// Impressions of versions 1 to 3, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
 // their states are learned anew from the log, and never read.
 const (
-	impressionV3 = 3
+	impressionV4 = 4
 	listV2       = 2
 	pageV1       = 1
 	globalsV3    = 3
@@ -71,12 +71,12 @@ func (t *impressionTable) AppendKey(dst []byte, id uint32) []byte {
 func (t *impressionTable) AppendValue(dst []byte, id uint32) []byte {
 	j := (*Joiner)(t)
 	s := j.imps.at(id)
-	dst = append(dst, impressionV3, s.flags)
+	dst = append(dst, impressionV4, s.flags)
 	request := uint64(0)
 	if s.list != 0 {
 		request = j.lists.at(s.list).hash
 	}
-	for _, u := range [...]uint64{j.stubs.at(s.id).seq, s.key, s.userItem, s.user, request, uint64(s.base), uint64(s.floor)} {
+	for _, u := range [...]uint64{j.stubs.at(s.id).seq, s.key, s.userItem, s.user, request, uint64(s.base), uint64(s.floor), s.tag} {
 		dst = binary.LittleEndian.AppendUint64(dst, u)
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(s.position))

@@ -13,6 +13,7 @@ type impression struct {
 	userItem uint64     // of (user, item); 0: no user
 	user     uint64     // 0: none
 	base     event.Time // shown: when; waiting: the earliest outcome; else when served
+	tag      uint64     // of the capture
 	floor    event.Time // nothing is due before it; see grace. 0: not late
 	pack     ref        // vectors and context
 	id       uint32     // of its stub; 0: the slot is free
@@ -151,12 +152,13 @@ type draft struct {
 	shared, own               Vector
 	context                   []byte
 	p                         []float32
+	tag                       uint64
 }
 
 // create makes an impression and links it. It takes copies of all vectors.
 func (j *Joiner) create(d *draft) uint32 {
 	id, s := j.newImpression()
-	s.user, s.userItem, s.key = d.user, d.userItem, d.key
+	s.user, s.userItem, s.key, s.tag = d.user, d.userItem, d.key, d.tag
 	s.base, s.position, s.flags = d.base, d.position, d.flags
 	s.floor = j.grace(d.base)
 	s.weight, _ = j.weigh(d.item, d.propensity)

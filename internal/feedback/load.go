@@ -94,10 +94,10 @@ func (j *Joiner) loadImpression(birth uint64, value []byte, sum dirty.Sum) error
 // parseImpression reads an impression; its pack lies in the arena.
 func (j *Joiner) parseImpression(birth uint64, value []byte) (p parsed, err error) {
 	r := reader{buf: value}
-	r.version(impressionV3)
+	r.version(impressionV4)
 	p.flags = r.flags(impFlags)
 	p.seq, p.key, p.userItem, p.user, p.request = r.u64(), r.u64(), r.u64(), r.u64(), r.u64()
-	p.base, p.floor = r.time(), r.time()
+	p.base, p.floor, p.tag = r.time(), r.time(), r.u64()
 	p.position, p.mate, p.item = int32(r.u32()), r.u16(), r.u64()
 	p.theta, p.weight = r.float(), r.float()
 	if n := r.u8(); r.err == nil && int(n) != len(j.heads) {

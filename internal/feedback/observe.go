@@ -108,7 +108,7 @@ func (j *Joiner) draftOf(e *event.Event, m *Match, c *Captured, flags uint8) dra
 	return draft{
 		user: m.user, userItem: m.userItem, list: m.list, key: m.key,
 		base: e.Time, item: e.Item, position: e.Position, propensity: e.Propensity, flags: flags,
-		shared: c.Shared, own: c.Own, p: c.P, context: j.encodeContext(e.Context),
+		shared: c.Shared, own: c.Own, p: c.P, tag: c.Tag, context: j.encodeContext(e.Context),
 	}
 }
 
@@ -197,9 +197,9 @@ func (j *Joiner) outcome(id uint32, e *event.Event, rules []rule) {
 	}
 }
 
-// Served parks a list that was answered with: one own vector and one row of predictions, see Captured, for each of its items. It copies what it keeps. Items that were shown already keep the capture of their
-// exposure; those of which an outcome was applied already are counted as captured late and not learned.
-func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]float32) {
+// Served parks a list that was answered with: one own vector and one row of predictions, see Captured, for each of its items, and one tag
+// for all of them. It copies what it keeps. Items that were shown already keep the capture of their exposure; those of which an outcome was applied already are counted as captured late and not learned.
+func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]float32, tag uint64) {
 	sv := rec.Served
 	if sv.Request == "" { // nothing could ever belong to it
 		return
@@ -211,7 +211,7 @@ func (j *Joiner) Served(rec *event.Record, shared Vector, own []Vector, p [][]fl
 	defer j.relieve()
 	j.touchRest()
 	d := draft{
-		list: request, base: sv.Time, flags: isServed,
+		list: request, base: sv.Time, flags: isServed, tag: tag,
 		shared: shared, context: slices.Clone(j.encodeContext(sv.Context)),
 	}
 	if sv.Scene != "" {

@@ -112,6 +112,7 @@ func (r *rig) observe(e *event.Event) Match {
 	if m.Capture {
 		c = &Captured{}
 		c.Shared, c.Own, c.P = r.capture(e.User)
+		c.Tag = HashUser(e.User)
 	}
 	r.j.Observe(e, m, c)
 	return m
@@ -125,7 +126,7 @@ func (r *rig) serve(s *event.Served) {
 		sh, o, row := r.capture(s.User)
 		shared, own, p = sh, append(own, o), append(p, row)
 	}
-	r.j.Served(&event.Record{Kind: event.KindServed, Served: s}, shared, own, p)
+	r.j.Served(&event.Record{Kind: event.KindServed, Served: s}, shared, own, p, HashUser(s.User))
 }
 
 // check fails the test unless every exposure is accounted for.

@@ -19,6 +19,7 @@ type Captured struct {
 	Shared Vector    // of the user and the context
 	Own    Vector    // of the item
 	P      []float32 // the prediction of each head, then the raw ones of those heads that keep one, in their order
+	Tag    uint64    // the caller's: it comes back when the outcome is settled
 }
 
 // Step is one thing for a head to learn. Its vectors may be read until Learn returns.
@@ -51,6 +52,7 @@ type Settled struct {
 	User     uint64        // HashUser; 0: none
 	Scene    uint64        // HashScene; 0: not known
 	Variant  uint64        // HashVariant; 0: none
+	Tag      uint64        // of the capture
 
 	context pack
 }

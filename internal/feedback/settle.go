@@ -116,7 +116,7 @@ func (j *Joiner) settlePositive(id uint32, h int) {
 func (j *Joiner) settle(id uint32, h int, positive bool, delay event.Time) {
 	s := j.at(id)
 	settled := Settled{
-		Head: h, P: j.state(id, h).p, Raw: j.raw(id, h), Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
+		Head: h, P: j.state(id, h).p, Raw: j.raw(id, h), Tag: s.tag, Theta: j.theta(id, h), Positive: positive, Weight: s.weight,
 		Exposed: s.base, Delay: time.Duration(delay), Position: s.position, User: s.user, context: j.contextPack(s),
 	}
 	if s.list != 0 {
