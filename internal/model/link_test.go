@@ -6,7 +6,7 @@ import (
 )
 
 func TestALinkPutsRightWhatWasNotLearnedAsItIs(t *testing.T) {
-	for _, p := range []float64{1e-9, 0.001, 0.1, 0.5, 0.9, 0.999} {
+	for _, p := range []float64{1e-9, 0.001, 0.1, 0.5, 0.9, 0.99} {
 		logit := math.Log(p / (1 - p))
 		const share = 0.05
 		sampled := p / (p + share*(1-p)) // what the odds are when so many negatives are kept
