@@ -84,6 +84,9 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.disk("before"); err != nil {
 		return err
 	}
+	if err := b.learners(ctx); err != nil {
+		return err
+	}
 	if err := b.rates(ctx); err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 // live runs the sections that need a server with KuaiRand in it.
 func (b *bench) live(ctx context.Context) error {
-	return b.onCopies(ctx, b.prepare, map[string]section{"lists": b.lists, "feature-reads": b.reads, "click": b.clicks, "durable": b.durable})
+	return b.onCopies(ctx, b.prepare, map[string]section{"lists": b.lists, "serving": b.serving, "feature-reads": b.reads, "click": b.clicks, "durable": b.durable})
 }
 
 // crowded runs the sections that need a server with a million users in it.

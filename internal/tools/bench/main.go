@@ -24,7 +24,7 @@ import (
 )
 
 // sections are the parts that can be chosen, in the order in which they run.
-var sections = []string{"stream", "features", "replay", "archive", "groups", "lists", "feature-reads", "click", "durable", "restart", "checkpoint", "memory", "kafka"}
+var sections = []string{"learner", "stream", "features", "replay", "archive", "groups", "lists", "serving", "feature-reads", "click", "durable", "restart", "checkpoint", "memory", "kafka"}
 
 // options are the flags.
 type options struct {
