@@ -146,8 +146,7 @@ func newModel(c *config.Config, at int, slicer *validation.Slicer) (*model.Model
 			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
-			Name: h.Name, Examination: exam, Link: linkOf(&h),
-			Hyper:      model.Hyper{Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip},
+			Name: h.Name, Examination: exam, Link: linkOf(&h), Learner: h.Learner, Hyper: hyperOf(&h),
 			Validation: validation.Options{Wait: h.Window, Spans: c.Validation.Windows, Slicer: slicer},
 		})
 	}
@@ -165,6 +164,14 @@ func linkOf(h *config.Head) model.Link {
 		link.Shift = math.Log(h.Sample.Negatives)
 	}
 	return link
+}
+
+// hyperOf translates the parameters of a head's learner.
+func hyperOf(h *config.Head) model.Hyper {
+	return model.Hyper{
+		Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip, Decay: h.Decay,
+		Factors: h.Factors, Spread: h.Spread, Latent: model.Rates(h.Latent),
+	}
 }
 
 // refreshes are, by model, how often it publishes what it has learned.

@@ -13,6 +13,7 @@ var (
 	logLevels    = []string{"debug", "info", "warn", "error"}
 	roles        = []string{"read", "write", "admin"}
 	delays       = []string{"correct", "close", "fake_negative", "fake_negative_calibrated"}
+	learners     = []string{"ftrl", "fm", "sgd"}
 	examinations = []string{"none", "pbm", "soft"}
 	modelRoles   = []string{roleChampion, "challenger", "shadow"}
 	channels     = []string{"trending", "similar", "categories", "new"}
@@ -209,7 +210,24 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 	k.that(h.L1 >= 0, path+".l1", "must not be negative")
 	k.that(h.L2 >= 0, path+".l2", "must not be negative")
 	k.that(h.Clip > 0, path+".clip", "must be above 0")
+	k.learner(path, h)
 	k.evidence(path, h)
+}
+
+// learner checks what only some learners have.
+func (k *checker) learner(path string, h *Head) {
+	k.word(path+".learner", h.Learner, learners)
+	k.within(path+".factors", h.Factors, 1, 32)
+	k.that(h.Spread > 0 && h.Spread <= 10, path+".spread", "must be above 0 and at most 10")
+	for _, f := range []struct {
+		key string
+		x   float64
+	}{{"alpha", h.Latent.Alpha}, {"beta", h.Latent.Beta}, {"l1", h.Latent.L1}, {"l2", h.Latent.L2}} {
+		k.that(f.x >= 0, path+".latent."+f.key, "must not be negative")
+	}
+	k.that(h.Learner == "fm" || h.Latent == Latent{}, path+".latent", "only a factorization machine has latent vectors: write learner: fm")
+	k.that(h.Decay >= 0, path+".decay", "must not be negative")
+	k.that(h.Learner == "sgd" || h.Decay == 0, path+".decay", "only plain descent has a rate that decays: write learner: sgd")
 }
 
 func (k *checker) feedback() {

@@ -110,7 +110,7 @@ type Model struct {
 	Score    string  `yaml:"score"`    // what lists are ranked by: a head, or a formula over p.HEAD and item.FIELD; absent: the first head
 }
 
-// Head predicts one outcome by FTRL-Proximal logistic regression.
+// Head predicts one outcome.
 type Head struct {
 	Name        string        `yaml:"name"`
 	Positive    []Outcome     `yaml:"positive"`    // events that make the label 1
@@ -126,6 +126,19 @@ type Head struct {
 	WeightBy    string        `yaml:"weight_by"`   // value: a positive weighs 1 + ln(1 + the value of its event); absent: 1
 	WeightCap   float64       `yaml:"weight_cap"`  // the most that weight_by makes of it; 10
 	Sample      Sample        `yaml:"sample"`
+	Learner     string        `yaml:"learner"` // ftrl, fm or sgd; ftrl
+	Factors     int           `yaml:"factors"` // of fm: length of a latent vector; 8
+	Latent      Latent        `yaml:"latent"`  // of fm: the rates of latent vectors
+	Spread      float64       `yaml:"spread"`  // of fm: latent vectors begin within ± half of it; 0.2
+	Decay       float64       `yaml:"decay"`   // of sgd: examples after which the rate is down by √2; 0: it stays
+}
+
+// Latent are the rates of a factorization machine's latent vectors.
+type Latent struct {
+	Alpha float64 `yaml:"alpha"` // above 0; absent: the head's
+	Beta  float64 `yaml:"beta"`  // above 0; absent: the head's
+	L1    float64 `yaml:"l1"`    // 0
+	L2    float64 `yaml:"l2"`    // 0
 }
 
 // Outcome selects events: those of a type, or only those with a value of at least Min.
@@ -152,7 +165,10 @@ type Feedback struct {
 func (m *Model) setDefaults() { m.Bits = 22 }
 
 func (h *Head) setDefaults() {
-	*h = Head{Window: 30 * time.Minute, Delay: "correct", Examination: "none", Alpha: 0.03, Beta: 1, Clip: 100, WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute}}
+	*h = Head{
+		Window: 30 * time.Minute, Delay: "correct", Examination: "none", WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute},
+		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2,
+	}
 }
 
 // lasting is a duration by its key.
