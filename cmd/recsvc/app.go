@@ -52,6 +52,7 @@ type app struct {
 	weights   weightCount
 	follow    *follower // nil: it learns itself
 	observe   observe
+	doctor    *doctor    // nil: this process does not see to the models
 	evaluator *evaluator // nil: off
 	tapped    tapped
 

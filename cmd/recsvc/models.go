@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"recsvc/internal/api"
+	"recsvc/internal/drift"
 	"recsvc/internal/event"
 	"recsvc/internal/model"
 )
@@ -78,8 +80,19 @@ func (r *modelRoom) Change(ctx context.Context, name string, c api.ModelChange) 
 	return r.control(ctx, i, t.Control())
 }
 
+// Health implements api.Models.
+func (r *modelRoom) Health() api.Supervision {
+	if r.doctor == nil {
+		return api.Supervision{}
+	}
+	return r.doctor.status()
+}
+
+// Quarantine implements api.Models.
+func (r *modelRoom) Quarantine() []api.QuarantinedSample { return r.quarantine() }
+
 // Promote implements api.Models.
-func (r *modelRoom) Promote(ctx context.Context, name, reason string) (api.ModelStatus, error) {
+func (r *modelRoom) Promote(ctx context.Context, name string, p api.Promotion) (api.ModelStatus, error) {
 	i, err := r.find(name)
 	if err != nil {
 		return api.ModelStatus{}, err
@@ -90,7 +103,10 @@ func (r *modelRoom) Promote(ctx context.Context, name, reason string) (api.Model
 	case roleShadow:
 		return api.ModelStatus{}, fmt.Errorf("%w: %s is a shadow, which never serves: make it a challenger in the configuration", api.ErrConflict, name)
 	}
-	return r.control(ctx, i, event.Promotion{Model: name, Reason: reason}.Control())
+	if amiss := r.doctor.gate(i); len(amiss) > 0 && !p.Force {
+		return api.ModelStatus{}, fmt.Errorf("%w: %s may not be promoted: %s; give force to do it all the same", api.ErrConflict, name, strings.Join(amiss, "; "))
+	}
+	return r.control(ctx, i, event.Promotion{Model: name, Reason: p.Reason}.Control())
 }
 
 // control takes a control record of a model into the log and returns how the model stands then.
@@ -133,6 +149,11 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 	if stands.Published != 0 {
 		out.Published = &stands.Published
 	}
+	out.Drift = a.detectors(m.Name())
+	if a.doctor != nil {
+		v := a.doctor.verdict(i)
+		out.Health = api.ModelHealth{State: v.state(), Reasons: slices.Concat(v.failing, v.watched)}
+	}
 	for at, h := range m.Heads() {
 		window := apiMetrics(h.Validation().Recent())
 		hyper := api.HeadHyper{Alpha: a.config.Models[i].Heads[at].Alpha}
@@ -143,6 +164,29 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 			Metrics: apiMetrics(h.Validation().Total()), Window: &window, Hyper: &hyper,
 			Spans: spanMetrics(h.Validation()), Users: userMetrics(h.Validation()), Slices: sliceMetrics(h.Validation()),
 		}
+	}
+	return out
+}
+
+// detectors are those that watch the heads of a model.
+func (a *app) detectors(model string) (list []api.Detector) {
+	for _, h := range a.engine.Health().Heads {
+		if h.Model != model {
+			continue
+		}
+		for _, d := range h.Detectors {
+			list = append(list, apiDetector(h.Head, d))
+		}
+	}
+	return list
+}
+
+func apiDetector(head string, d drift.DetectorReport) api.Detector {
+	out := api.Detector{
+		Head: head, Detector: d.Name, Column: d.Column, Value: defined(d.Value), Up: int64(d.Alarms.Up), Down: int64(d.Alarms.Down),
+	}
+	if at := event.Time(d.Alarms.At); at != 0 {
+		out.Last = &at
 	}
 	return out
 }

@@ -44,7 +44,7 @@ func TestAPromotedModelServesAndItsNameIsInTheAnswers(t *testing.T) {
 		s.want(status, nil, "POST", "/admin/v1/models/"+name+"/promote", "")
 	}
 	var promoted api.ModelStatus
-	s.want(http.StatusOK, &promoted, "POST", "/admin/v1/models/next/promote", `{"reason":"to see"}`)
+	s.want(http.StatusOK, &promoted, "POST", "/admin/v1/models/next/promote", `{"reason":"to see","force":true}`)
 	if promoted.Role != "champion" || promoted.Name != "next" {
 		t.Errorf("%+v", promoted)
 	}

@@ -110,6 +110,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 		Backup: &backupRoom{a}, Features: &featureRoom{a}, Metrics: prometheus.Gatherers{a.registry, a.learning},
 	}
 	if a.follow == nil {
+		a.doctor = newDoctor(a)
 		rooms.Models, rooms.Snapshots = &modelRoom{a}, &snapshotRoom{a}
 	}
 	if a.evaluator != nil {
@@ -198,6 +199,9 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 			s.openMail(ctx, g)
 		}
 		g.Go(func() error { return s.publish.run(ctx) })
+		if s.doctor != nil {
+			g.Go(func() error { return s.doctor.run(ctx) })
+		}
 		s.log.Info("ready", zap.String("url", url), zap.Stringer("cursor", s.engine.Applied()))
 		if err := ready(ctx, url); err != nil {
 			return err

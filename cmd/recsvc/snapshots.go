@@ -153,7 +153,12 @@ func (a *app) settled(ctx context.Context) error {
 
 // Restore implements api.Snapshots: a control record goes into the log, and takes effect where it stands there.
 func (s *snapshotRoom) Restore(ctx context.Context, id string) (string, error) {
-	control, err := s.engine.BeginRestore(id)
+	return s.restore(ctx, id, "")
+}
+
+// restore is Restore for a reason, which the record keeps.
+func (s *snapshotRoom) restore(ctx context.Context, id, reason string) (string, error) {
+	control, err := s.engine.BeginRestoreFor(id, reason)
 	if errors.Is(err, state.ErrCorrupt) {
 		return "", fmt.Errorf("%w: %w", api.ErrConflict, err)
 	}

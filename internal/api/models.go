@@ -12,6 +12,7 @@ import (
 // ModelList holds every model: the champion first, then the others in the order of the configuration.
 type ModelList struct {
 	Models []ModelStatus `json:"models"`
+	Health Supervision   `json:"health"`
 }
 
 // ModelStatus is one model with its progressive metrics.
@@ -25,6 +26,51 @@ type ModelStatus struct {
 	Frozen    bool                   `json:"frozen" doc:"learning rests; it goes on predicting"`
 	Heads     map[string]HeadMetrics `json:"heads"`
 	Health    ModelHealth            `json:"health"`
+	Drift     []Detector             `json:"drift" doc:"what watches the outcomes of its heads"`
+}
+
+// Detector is what watches a stream of numbers for change, and how it stands.
+type Detector struct {
+	Head     string      `json:"head,omitempty"`
+	Detector string      `json:"detector" enum:"adwin,page_hinkley,label_rate,psi,mixture"`
+	Column   string      `json:"column,omitempty" doc:"of inputs: the feature, or the prediction as model/head"`
+	Value    *float64    `json:"value" doc:"adwin: mean loss of its window; page_hinkley, mixture: share of the threshold; label_rate: deviations; psi: index"`
+	Up       int64       `json:"up" doc:"how often it has called a rise, or that a distribution has moved"`
+	Down     int64       `json:"down"`
+	Last     *event.Time `json:"last,omitempty" doc:"event time of the last call"`
+}
+
+// Supervision is what is watched beside the models, and what was done about it.
+type Supervision struct {
+	Inputs   []Detector       `json:"inputs" doc:"what watches features and predictions"`
+	Refused  map[string]int64 `json:"refused" doc:"samples that were not learned, by reason, over the life of the state"`
+	Rollback *Rollback        `json:"rollback,omitempty" doc:"the last time that other weights were put in place; absent: never"`
+	Healthy  string           `json:"healthy" doc:"the snapshot that would be gone back to; empty: none yet"`
+}
+
+// Rollback is a time at which the log has put other weights in place.
+type Rollback struct {
+	Snapshot string     `json:"snapshot"`
+	Reason   string     `json:"reason"`
+	At       event.Time `json:"at"`
+	Count    int64      `json:"count" doc:"of all roll-backs and restores"`
+}
+
+// Quarantine holds the latest samples that were not learned, newest first.
+type Quarantine struct {
+	Samples []QuarantinedSample `json:"samples"`
+}
+
+// QuarantinedSample is a sample that a head has refused.
+type QuarantinedSample struct {
+	Head     string     `json:"head" doc:"model/head"`
+	Reason   string     `json:"reason" enum:"label,weight,theta,value,magnitude"`
+	Record   string     `json:"record" doc:"partition-offset of the record that was applied when it was to be learned"`
+	Shown    event.Time `json:"shown"`
+	Y        float64    `json:"y"`
+	Weight   float64    `json:"weight"`
+	Theta    float64    `json:"theta"`
+	Greatest float64    `json:"greatest" doc:"greatest value of a feature, by size"`
 }
 
 // ModelHealth says whether a model is fit to serve.
@@ -83,6 +129,7 @@ type ModelChange struct {
 // Promotion lets a model serve.
 type Promotion struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"kept in the log"`
+	Force  bool   `json:"force,omitempty" doc:"promote it although it does not pass the gate"`
 }
 
 func (a *API) models() (Models, error) {
@@ -97,7 +144,8 @@ func (a *API) getModels(w *response, _ *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := ModelList{Models: append([]ModelStatus{}, room.Models()...)}
+	list := ModelList{Models: append([]ModelStatus{}, room.Models()...), Health: room.Health()}
+	list.Health.complete()
 	for i := range list.Models {
 		list.Models[i].complete()
 	}
@@ -155,12 +203,28 @@ func (a *API) promoteModel(w *response, r *http.Request) error {
 		return err
 	}
 	a.audit(w, r)
-	m, err := room.Promote(r.Context(), name, in.Reason)
+	m, err := room.Promote(r.Context(), name, in)
 	if err != nil {
 		return err
 	}
 	m.complete()
 	return w.json(http.StatusOK, m)
+}
+
+func (a *API) getQuarantine(w *response, _ *http.Request) error {
+	room, err := a.models()
+	if err != nil {
+		return err
+	}
+	return w.json(http.StatusOK, Quarantine{Samples: append([]QuarantinedSample{}, room.Quarantine()...)})
+}
+
+// complete turns absent lists into empty ones.
+func (h *Supervision) complete() {
+	h.Inputs = append([]Detector{}, h.Inputs...)
+	if h.Refused == nil {
+		h.Refused = map[string]int64{}
+	}
 }
 
 func (a *API) model(r *http.Request) (room Models, name string, err error) {
@@ -188,4 +252,5 @@ func (m *ModelStatus) complete() {
 		m.Health.State = "ok"
 	}
 	m.Health.Reasons = append([]string{}, m.Health.Reasons...)
+	m.Drift = append([]Detector{}, m.Drift...)
 }

@@ -24,9 +24,15 @@ func (f fakeModels) Change(_ context.Context, name string, c ModelChange) (Model
 	return f.find(name)
 }
 
-func (f fakeModels) Promote(_ context.Context, name, reason string) (ModelStatus, error) {
-	f.world.changed = ModelChange{Reason: reason}
+func (f fakeModels) Promote(_ context.Context, name string, p Promotion) (ModelStatus, error) {
+	f.world.changed = ModelChange{Reason: p.Reason}
 	return f.find(name)
+}
+
+func (f fakeModels) Health() Supervision { return Supervision{Healthy: "s1"} }
+
+func (f fakeModels) Quarantine() []QuarantinedSample {
+	return []QuarantinedSample{{Head: "ctr/click", Reason: "magnitude", Record: "0-12", Greatest: 1e38}}
 }
 
 func (f fakeModels) find(name string) (ModelStatus, error) {
@@ -90,4 +96,13 @@ func TestWithoutModelsTheirRoutesAreUnavailable(t *testing.T) {
 	w.want(w.do("GET", "/admin/v1/models", ""), http.StatusServiceUnavailable)
 	w.want(w.do("PATCH", "/admin/v1/models/ctr", `{"frozen":true}`), http.StatusServiceUnavailable)
 	w.want(w.do("POST", "/admin/v1/models/ctr/promote", ""), http.StatusServiceUnavailable)
+}
+
+func TestTheQuarantineIsShown(t *testing.T) {
+	w := newWorld(t)
+	var q Quarantine
+	decodeStrict(t, w.want(w.do("GET", "/admin/v1/quarantine", ""), http.StatusOK).Body.Bytes(), &q)
+	if len(q.Samples) != 1 || q.Samples[0].Reason != "magnitude" || q.Samples[0].Greatest != 1e38 {
+		t.Errorf("%+v", q)
+	}
 }

@@ -125,7 +125,11 @@ type Models interface {
 	// Change and Promote return when what they have put into the log is in force, with how the model stands then. What cannot be is
 	// ErrBadRequest or ErrConflict, and nothing is in the log.
 	Change(ctx context.Context, name string, c ModelChange) (ModelStatus, error)
-	Promote(ctx context.Context, name, reason string) (ModelStatus, error)
+	// A challenger that does not pass the gate is promoted by force only.
+	Promote(ctx context.Context, name string, p Promotion) (ModelStatus, error)
+	// Health tells what is watched beside the models. Quarantine are the samples that were refused lately, newest first.
+	Health() Supervision
+	Quarantine() []QuarantinedSample
 }
 
 // Snapshots keeps copies of the models. An id that names none, or is no id, is ErrNotFound or ErrBadRequest.

@@ -102,6 +102,10 @@ func (a *API) routes() []route {
 			answers: map[int]any{200: ModelList{}},
 		},
 		{
+			method: "GET", path: "/admin/v1/quarantine", summary: "Samples that were not learned, newest first", handle: a.getQuarantine,
+			answers: map[int]any{200: Quarantine{}},
+		},
+		{
 			method: "GET", path: "/admin/v1/models/{name}", summary: "One model", handle: a.getModel,
 			answers: map[int]any{200: ModelStatus{}, 404: Problem{}},
 		},

@@ -95,6 +95,9 @@ func (m *Monitor) Observe(p float64, positive bool, at int64) Shift {
 	return None
 }
 
+// Restart empties the recent window: what made its predictions is not in force any more.
+func (m *Monitor) Restart() { m.recent.Forget() }
+
 // MonitorReport is what a Monitor knows. What is not defined is NaN.
 type MonitorReport struct {
 	Recent, Past Window

@@ -11,6 +11,7 @@ type Window struct {
 	keep float64
 	n    float64 // Σ of the weights
 	loss float64 // Σ log-loss
+	sq   float64 // Σ log-loss²
 	p, y float64 // Σ predictions, Σ labels
 }
 
@@ -26,7 +27,7 @@ func (w *Window) add(p, loss, y float64) {
 	for _, x := range [...]struct {
 		sum *float64
 		add float64
-	}{{&w.n, 1}, {&w.loss, loss}, {&w.p, p}, {&w.y, y}} {
+	}{{&w.n, 1}, {&w.loss, loss}, {&w.sq, square(loss)}, {&w.p, p}, {&w.y, y}} {
 		*x.sum = float64(*x.sum*w.keep) + x.add
 	}
 }
@@ -39,6 +40,12 @@ func (w Window) Positives() float64 { return w.y }
 
 // LogLoss returns the mean loss in nats; NaN of none.
 func (w Window) LogLoss() float64 { return w.loss / w.n }
+
+// LogLossError returns the standard error of LogLoss, of independent outcomes; NaN of none.
+func (w Window) LogLossError() float64 {
+	mean := w.LogLoss()
+	return math.Sqrt(math.Max(0, w.sq/w.n-square(mean)) / w.n)
+}
 
 // Calibration returns Σp/Σy; NaN without positives.
 func (w Window) Calibration() float64 {
@@ -58,12 +65,15 @@ func (w Window) NormalizedEntropy() float64 {
 	return w.LogLoss() / -(float64(base*math.Log(base)) + float64((1-base)*math.Log1p(-base)))
 }
 
+// Forget empties the window.
+func (w *Window) Forget() { *w = Window{keep: w.keep} }
+
 const windowV1 = 1
 
-// AppendState appends version | n | Σloss | Σp | Σy.
+// AppendState appends version | n | Σloss | Σloss² | Σp | Σy.
 func (w *Window) AppendState(dst []byte) []byte {
 	dst = append(dst, windowV1)
-	for _, x := range [...]float64{w.n, w.loss, w.p, w.y} {
+	for _, x := range [...]float64{w.n, w.loss, w.sq, w.p, w.y} {
 		dst = appendFloat(dst, x)
 	}
 	return dst
@@ -82,5 +92,5 @@ func (w *Window) LoadState(b []byte) error {
 
 func (w *Window) load(r *reader) Window {
 	r.version(windowV1)
-	return Window{keep: w.keep, n: r.positive(), loss: r.positive(), p: r.positive(), y: r.positive()}
+	return Window{keep: w.keep, n: r.positive(), loss: r.positive(), sq: r.positive(), p: r.positive(), y: r.positive()}
 }

@@ -172,7 +172,7 @@ func (e *Engine) Learn(s feedback.Step) {
 	e.at(StepLearn, false)
 	if tap := e.opts.Tap; tap != nil {
 		tap.Learn(s)
-	} else if !e.lineup.learn(&s) {
+	} else if !e.lineup.learn(&s) && !e.standings.tuned[e.lineup.seats[s.Head].at].frozen {
 		e.health.isolate(&s, e.applying)
 	}
 	e.at(StepLearn, true)

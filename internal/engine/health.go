@@ -41,6 +41,7 @@ type health struct {
 	sample   uint64
 	captures uint64 // so far
 	refused  quarantine
+	rollback Rollback
 	foreign  []int // parts of the inputs that were loaded and belong to other columns
 
 	point []float64 // scratch: features, then predictions
@@ -166,6 +167,9 @@ func (h *health) settled(s *feedback.Settled) (worse bool) {
 	if s.Theta != 0 {
 		p *= float64(s.Theta)
 	}
+	if s.Exposed <= h.rollback.Until {
+		return false // predicted by weights that are gone
+	}
 	h.set.Touch(h.monitorID(s.Head))
 	h.mu.Lock()
 	shift := h.monitors[s.Head].Observe(p, s.Positive, int64(s.Exposed))
@@ -177,6 +181,28 @@ func (h *health) settled(s *feedback.Settled) (worse bool) {
 	return true
 }
 
+// Rollback is the last time that the log has put other weights in place. The zero value: it never has.
+type Rollback struct {
+	Snapshot string
+	Reason   string     // that the log gives; empty: an administrator's without one
+	At       event.Time // when the record was received
+	Until    event.Time // greatest event time before it: what was shown by then, the weights of before have predicted
+	Count    uint64     // of all
+}
+
+// rolledBack begins to judge anew.
+func (h *health) rolledBack(to Rollback) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.set.Touch(rootID)
+	to.Count = h.rollback.Count + 1
+	h.rollback = to
+	for i, m := range h.monitors {
+		h.set.Touch(h.monitorID(i))
+		m.Restart()
+	}
+}
+
 // Health is what the engine knows of how its heads fare.
 type Health struct {
 	Heads      []HeadHealth
@@ -184,7 +210,8 @@ type Health struct {
 	Captures   uint64                 // of which one in Sample was looked at
 	Sample     uint64
 	Refused    map[string]uint64 // samples by the reason for which they were not learned
-	Quarantine []Quarantined     // the latest of them, newest first
+	Rollback   Rollback
+	Quarantine []Quarantined // the latest of them, newest first
 }
 
 // HeadHealth is how one head fares.
@@ -205,6 +232,7 @@ func (e *Engine) Health() (out Health) {
 		out.Heads = append(out.Heads, HeadHealth{Model: e.lineup.seats[i].model.Name(), Head: e.lineup.seats[i].name(), MonitorReport: m.Report()})
 	}
 	out.Inputs, out.Captures, out.Sample = h.inputs.Report(), h.captures, h.sample
+	out.Rollback = h.rollback
 	out.Refused, out.Quarantine = h.refused.report(h.heads)
 	return out
 }

@@ -20,7 +20,8 @@ import (
 //
 // Values, little-endian:
 //
-//	counters: version u8 = 1 | captures u64 | put into quarantine u64 | per reason: u64
+//	counters: version u8 = 1 | captures u64 | put into quarantine u64 | per reason: u64 | rollbacks, received, until u64 |
+//	          length u16 and text of the snapshot's id | likewise the reason
 //	monitor:  as drift.Monitor.AppendState
 //	sample:   version u8 = 1 | head u8 | reason u8 | partition u32 | offset u64 | shown u64 | y, weight, theta, greatest f32
 //	part:     hash of the columns' names u64 | as drift.Inputs.AppendState
@@ -87,6 +88,11 @@ func (h *health) appendRoot(dst []byte) []byte {
 	for _, w := range h.words() {
 		dst = binary.LittleEndian.AppendUint64(dst, *w)
 	}
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.rollback.At))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.rollback.Until))
+	for _, text := range [...]string{h.rollback.Snapshot, h.rollback.Reason} {
+		dst = append(binary.LittleEndian.AppendUint16(dst, uint16(len(text))), text...)
+	}
 	return dst
 }
 
@@ -95,7 +101,7 @@ func (h *health) words() []*uint64 {
 	for i := range h.refused.counts {
 		w = append(w, &h.refused.counts[i])
 	}
-	return w
+	return append(w, &h.rollback.Count)
 }
 
 // load takes one entry of a checkpoint.
@@ -129,11 +135,25 @@ func (h *health) loadEntry(key, value []byte) (id uint32, err error) {
 
 func (h *health) loadRoot(value []byte) error {
 	words := h.words()
-	if len(value) != 1+8*len(words) || value[0] != healthV1 {
+	rest := 1 + 8*(len(words)+2)
+	if len(value) < rest || value[0] != healthV1 {
 		return errHealth
 	}
 	for i, w := range words {
 		*w = binary.LittleEndian.Uint64(value[1+8*i:])
+	}
+	h.rollback.At = event.Time(binary.LittleEndian.Uint64(value[rest-16:]))
+	h.rollback.Until = event.Time(binary.LittleEndian.Uint64(value[rest-8:]))
+	value = value[rest:]
+	for _, text := range [...]*string{&h.rollback.Snapshot, &h.rollback.Reason} {
+		if len(value) < 2 || len(value) < 2+int(binary.LittleEndian.Uint16(value)) {
+			return errHealth
+		}
+		n := 2 + int(binary.LittleEndian.Uint16(value))
+		*text, value = string(value[2:n]), value[n:]
+	}
+	if len(value) > 0 {
+		return errHealth
 	}
 	return nil
 }

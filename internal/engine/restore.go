@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -44,6 +45,10 @@ func (e *Engine) applyControl(r *event.Record) error {
 			id, err, id, id)
 	} else {
 		e.restores.done.Inc()
+		reason := c.Text("reason")
+		e.health.rolledBack(Rollback{
+			Snapshot: id, Reason: reason[:min(len(reason), event.MaxReason)], At: r.Received, Until: e.Clock.Newest(),
+		})
 	}
 	e.restores.add(id)
 	e.count(applied)
@@ -85,7 +90,10 @@ func (e *Engine) openSnapshot(id string) (state.SnapshotMeta, io.ReadSeekCloser,
 // the snapshot and found that it can be: a record that cannot be obeyed would stop every start from then on. The error is
 // ErrSnapshot, or one of package state. The snapshot cannot be deleted any more, whatever becomes of the record: one whose
 // writing seems to have failed may be in the log all the same.
-func (e *Engine) BeginRestore(id string) (*event.Control, error) {
+func (e *Engine) BeginRestore(id string) (*event.Control, error) { return e.BeginRestoreFor(id, "") }
+
+// BeginRestoreFor is BeginRestore for a reason, which the record keeps.
+func (e *Engine) BeginRestoreFor(id, reason string) (*event.Control, error) {
 	e.restores.hold(id)
 	definitions := e.definitions.Load()
 	err := e.settle(definitions)
@@ -98,9 +106,12 @@ func (e *Engine) BeginRestore(id string) (*event.Control, error) {
 		return nil, err
 	}
 	text := func(s string) event.Value { return event.Value{Kind: event.String, Str: s} }
-	return &event.Control{Type: event.RestoreControl, Attrs: event.Attributes{
-		{Key: "definitions", Value: text(definitions.String())}, {Key: "sha256", Value: text(sum)}, {Key: "snapshot", Value: text(id)},
-	}}, nil
+	attrs := event.Attributes{{Key: "definitions", Value: text(definitions.String())}}
+	if reason != "" {
+		attrs = append(attrs, event.Attribute{Key: "reason", Value: text(strings.ToValidUTF8(reason[:min(len(reason), event.MaxReason)], ""))})
+	}
+	attrs = append(attrs, event.Attribute{Key: "sha256", Value: text(sum)}, event.Attribute{Key: "snapshot", Value: text(id)})
+	return &event.Control{Type: event.RestoreControl, Attrs: attrs}, nil
 }
 
 func (e *Engine) checkSnapshot(id string) (sum string, err error) {
