@@ -241,7 +241,7 @@ func (a *app) tryEngine() (err error) {
 	a.features, a.models, a.letters = parts.Features, parts.Models, parts.Letters
 	return errors.Join(
 		a.learning.Register(engine.NewModelCollector(a.models)), a.learning.Register(engine.NewLawCollector(a.engine)),
-		a.learning.Register(engine.NewFeedbackCollector(a.engine)),
+		a.learning.Register(engine.NewFeedbackCollector(a.engine)), a.learning.Register(engine.NewExaminationCollector(a.engine)),
 		a.learning.Register(engine.NewPatternCollector(a.features)), a.learning.Register(engine.NewHealthCollector(a.engine)))
 }
 
@@ -281,8 +281,10 @@ func newParts(c *config.Config, store *state.Store, reg prometheus.Registerer) (
 	if parts.Dedup, err = ingest.NewDedup(ingest.DedupOptions{Horizon: c.Horizon, MaxIDs: c.Memory.DedupIDs}); err != nil {
 		return parts, err
 	}
-	parts.Letters, err = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: c.Limits.DeadLetters, Registerer: reg})
-	return parts, err
+	if parts.Letters, err = ingest.NewDeadLetters(ingest.DeadLettersOptions{Keep: c.Limits.DeadLetters, Registerer: reg}); err != nil {
+		return parts, err
+	}
+	return parts, newEstimates(c, &parts)
 }
 
 func (a *app) engineOptions() engine.Options {
@@ -294,6 +296,7 @@ func (a *app) engineOptions() engine.Options {
 		Snapshots:    a.snapshots, Definitions: a.declared.hash(), Declared: a.declared.text(), Logger: a.log, Registerer: a.learning,
 		Health: healthOptions(c),
 	}
+	opts.Examination = examinationOptions(c)
 	opts.Feedback.Cold, opts.Feedback.LateMax = a.state, c.Memory.LatePairs
 	if a.wal != nil {
 		opts.Start = event.Cursor{{Offset: a.wal.First()}}

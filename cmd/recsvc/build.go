@@ -146,7 +146,7 @@ func newModel(c *config.Config, at int, slicer *validation.Slicer) (*model.Model
 			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
-			Name: h.Name, Examination: exam, Link: linkOf(&h), Learner: h.Learner, Hyper: hyperOf(&h),
+			Name: h.Name, Examination: exam, Link: linkOf(&h), MinTheta: h.MinTheta, Learner: h.Learner, Hyper: hyperOf(&h),
 			Validation: validation.Options{Wait: h.Window, Spans: c.Validation.Windows, Slicer: slicer},
 		})
 	}

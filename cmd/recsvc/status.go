@@ -22,6 +22,7 @@ func (e *engineRoom) Status() api.Status {
 		},
 	}
 	out.Feedback = feedbackStatus(&s.Feedback)
+	out.Feedback.Weights, out.Feedback.Examination = weightStatus(e.engine), examinationStatus(e.engine)
 	out.Backfill = e.backfill.status()
 	if s.Watermark != 0 {
 		out.Watermark = &s.Watermark

@@ -130,6 +130,41 @@ type FeedbackStatus struct {
 	Unexposed    int64          `json:"unexposed" doc:"items served of which no exposure came"`
 	OverQuota    int64          `json:"over_quota" doc:"outcomes beyond feedback.max_outcomes"`
 	Heads        []HeadFeedback `json:"heads"`
+
+	Weights     *WeightStatus       `json:"weights,omitempty" doc:"of impressions, where something weighs them"`
+	Examination []ExaminationStatus `json:"examination,omitempty" doc:"by scene and layout, where it is estimated"`
+}
+
+// WeightStatus tells what impressions weighed, over the life of the state.
+type WeightStatus struct {
+	Impressions int64   `json:"impressions"`
+	Mean        float64 `json:"mean" doc:"before they are normalised"`
+	Effective   float64 `json:"effective" doc:"(Σw)²/Σw²: impressions of equal weight that would tell as much"`
+}
+
+// ExaminationStatus tells which positions of a scene's layout are looked at.
+type ExaminationStatus struct {
+	Scene     string              `json:"scene" doc:"empty: of lists ranked elsewhere"`
+	Layout    string              `json:"layout"`
+	Positions []ExaminationPlaces `json:"positions" doc:"those of which something is known"`
+}
+
+// ExaminationPlaces is what is known of a position.
+type ExaminationPlaces struct {
+	Position int      `json:"position"`
+	InForce  *float64 `json:"in_force" doc:"the estimate that learning goes by; null: the configured table holds"`
+	Swaps    *Theta   `json:"swaps" doc:"by lists that were drawn in part"`
+	Harvest  *Theta   `json:"harvest" doc:"by items seen at several positions"`
+	EM       *Theta   `json:"em" doc:"by the model's own predictions"`
+}
+
+// Theta is an estimate of how likely a position is looked at, relative to the first.
+type Theta struct {
+	Theta     float64 `json:"theta"`
+	Low       float64 `json:"low" doc:"of its interval of 95 %"`
+	High      float64 `json:"high"`
+	Effective float64 `json:"effective" doc:"(Σw)²/Σw² of the outcomes that it rests upon"`
+	Rate      float64 `json:"rate" doc:"of these that were positive"`
 }
 
 // HeadFeedback tells what became of the exposures under one head: positive + negative + pending + erased + dropped + captured_late

@@ -50,7 +50,7 @@ var rooms = map[string][]string{
 	"internal/feedback":   {"internal/event", "internal/dirty", "internal/prints"},
 	"internal/engine": {
 		"internal/event", "internal/state", "internal/ingest", "internal/features", "internal/feedback", "internal/model",
-		"internal/dirty", "internal/drift", "internal/validation", "internal/snapshot",
+		"internal/dirty", "internal/drift", "internal/validation", "internal/snapshot", "internal/examination",
 	},
 	"internal/examination": {"internal/dirty"},
 	"internal/eval":        {"internal/event", "internal/feedback", "internal/engine", "internal/validation"},

@@ -211,6 +211,7 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 	k.that(h.L2 >= 0, path+".l2", "must not be negative")
 	k.that(h.Clip > 0, path+".clip", "must be above 0")
 	k.learner(path, h)
+	k.that(h.MinTheta >= 0 && h.MinTheta <= 1, path+".min_theta", "must lie in [0, 1]; 0 is off")
 	k.evidence(path, h)
 }
 
@@ -240,6 +241,9 @@ func (k *checker) feedback() {
 		k.positions("feedback.scene_positions."+scene, table)
 	}
 	k.that(f.ShownClip == 0 || f.ShownClip >= 1, "feedback.shown_clip", "must be 0 (off) or at least 1")
+	if len(k.c.Models) > 0 {
+		k.examination()
+	}
 }
 
 func (k *checker) positions(path string, table []float64) {

@@ -23,7 +23,8 @@ type Stalls struct {
 func defaultFeedback() Feedback {
 	return Feedback{
 		ExposureWait: 5 * time.Second, LateMemory: 24 * time.Hour,
-		Stalls: Stalls{Missing: 100, After: time.Minute, HalfLife: 6 * time.Hour},
+		Stalls:     Stalls{Missing: 100, After: time.Minute, HalfLife: 6 * time.Hour},
+		Popularity: Popularity{Clip: 10}, Examination: defaultExamination(),
 	}
 }
 

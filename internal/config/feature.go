@@ -122,6 +122,7 @@ type Head struct {
 	L1          float64       `yaml:"l1"`          // 0
 	L2          float64       `yaml:"l2"`          // 0
 	Clip        float64       `yaml:"clip"`        // bound on |gradient| before it is squared; 100
+	MinTheta    float64       `yaml:"min_theta"`   // floor under θ in the labels of examination soft; 0
 	Confirm     Outcome       `yaml:"confirm"`     // an event that an outcome needs beside it, such as a dwell of 3 s; absent: none
 	WeightBy    string        `yaml:"weight_by"`   // value: a positive weighs 1 + ln(1 + the value of its event); absent: 1
 	WeightCap   float64       `yaml:"weight_cap"`  // the most that weight_by makes of it; 10
@@ -160,6 +161,10 @@ type Feedback struct {
 	MinVisible  time.Duration `yaml:"min_visible"`  // an exposure whose value, in seconds, is less is no evidence that the item was seen; 0: any is
 	MaxOutcomes int           `yaml:"max_outcomes"` // outcomes of one user within a minute that are learned; 0: all
 	Stalls      Stalls        `yaml:"stalls"`
+
+	Popularity       Popularity  `yaml:"popularity"`
+	NormaliseWeights bool        `yaml:"normalise_weights"` // divide what impressions weigh by the running mean; false
+	Examination      Examination `yaml:"examination"`
 }
 
 func (m *Model) setDefaults() { m.Bits = 22 }

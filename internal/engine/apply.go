@@ -112,6 +112,9 @@ func (e *Engine) advance() {
 	e.release(w)
 	e.refresh(w)
 	e.joiner.Advance(w)
+	if e.Parts.Examination != nil && !e.opts.FeaturesOnly {
+		e.Parts.Examination.Advance(int64(w))
+	}
 	e.Dedup.Advance(w)
 	e.Features.Advance(w)
 }

@@ -14,6 +14,7 @@ import (
 
 	"recsvc/internal/dirty"
 	"recsvc/internal/event"
+	"recsvc/internal/examination"
 	"recsvc/internal/features"
 	"recsvc/internal/feedback"
 	"recsvc/internal/ingest"
@@ -22,7 +23,7 @@ import (
 	"recsvc/internal/validation"
 )
 
-// Parts are the rooms that the engine drives. All are required, new and empty: Open loads them.
+// Parts are the rooms that the engine drives, new and empty: Open loads them. All are required but those that may be nil.
 type Parts struct {
 	Features *features.Store
 	Models   []*model.Model     // side by side, each of another name
@@ -31,6 +32,9 @@ type Parts struct {
 	Dedup    *ingest.Dedup
 	Letters  *ingest.DeadLetters
 	State    *state.Store
+
+	Examination *examination.Estimator // nil: θ of positions is not estimated
+	Weights     *examination.Weights   // nil: impressions weigh what Options.Feedback says
 }
 
 // Options of an engine. A zero field takes the default named beside it.
@@ -44,6 +48,8 @@ type Options struct {
 	// Refresh is, by model, the time between two publications of what it has learned, in event time, as long as the log does not say
 	// otherwise. Predictions are made from what was published last. 0: at once; nil: all of them.
 	Refresh []time.Duration
+	// Examination says how what Parts.Examination needs is found.
+	Examination Examination
 	// Interval is the time between the starts of two checkpoints; 10s.
 	Interval time.Duration
 	// MinPause is the least time between the end of one and the start of the next, other than by request; 1s, at most Interval.
@@ -178,6 +184,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	}
 	e.standings = newStandings(models, opts.Refresh)
 	e.definitions.Store(&declaration{opts.Definitions, opts.Declared})
+	if err := e.examine(&opts.Feedback); err != nil {
+		return nil, err
+	}
 	joiner, err := feedback.New(opts.Feedback, e)
 	if err != nil {
 		return nil, err
@@ -214,6 +223,7 @@ func (e *Engine) tables() (sets []*dirty.Set) {
 		if e.Slicer != nil {
 			sets = append(sets, e.Slicer.Set())
 		}
+		sets = append(sets, e.examinationSets()...)
 		for _, m := range e.Models {
 			sets = append(sets, m.Sets()...)
 		}

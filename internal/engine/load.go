@@ -32,6 +32,11 @@ func (e *Engine) load() error {
 	if err := e.joiner.EndLoad(); err != nil {
 		return err
 	}
+	if e.Parts.Examination != nil {
+		if err := e.Parts.Examination.EndLoad(); err != nil {
+			return err
+		}
+	}
 	e.joiner.Stored() // all of it may leave memory
 	for _, h := range meta.Shards {
 		if e.Features.ReadsThrough(h.Prefix) {
@@ -75,6 +80,9 @@ func (e *Engine) loadEntry(key, value []byte, sum dirty.Sum) error {
 		return e.Letters.Load(key, value, sum)
 	case 'i', 'j', 'o':
 		return e.joiner.Load(key, value, sum)
+	}
+	if ok, err := e.loadExamination(key, value, sum); ok {
+		return err
 	}
 	if ok, err := e.Features.Load(key, value, sum); ok {
 		return err
