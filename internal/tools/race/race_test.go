@@ -20,6 +20,28 @@ func TestTheLogisticRegressionReachesTheLossOfOtherImplementations(t *testing.T)
 	}
 }
 
+func TestHeadsThatLearnTheSamePredictTheMeanOfTheirLogits(t *testing.T) {
+	s := Synthetic(5_000)
+	one, err := Runner{Hyper: model.Hyper{Alpha: 0.05}}.Run(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := Runner{Hyper: model.Hyper{Alpha: 0.05}, Others: []model.Hyper{{Alpha: 0.05}}}.Run(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(same.LogLoss-one.LogLoss) > 1e-9 {
+		t.Errorf("twice the same learner has a log-loss of %v, once %v", same.LogLoss, one.LogLoss)
+	}
+	both, err := Runner{Hyper: model.Hyper{Alpha: 0.05}, Others: []model.Hyper{{Alpha: 0.2}}}.Run(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both.LogLoss == one.LogLoss {
+		t.Error("a second head has no effect")
+	}
+}
+
 func TestCrossesHaveSlotsOfTheirOwn(t *testing.T) {
 	h := newHasher(3, [][2]int{{0, 1}, {1, 2}})
 	seen := map[uint32]bool{}

@@ -3,6 +3,7 @@ package race
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -16,8 +17,9 @@ type Runner struct {
 	Name    string
 	Learner string // as the model has them; its first when empty
 	Hyper   model.Hyper
-	Pairs   [][2]int // of fields, that are crossed
-	Bits    int      // of the table; 22
+	Others  []model.Hyper // of further heads that learn the same: the prediction is the mean of all logits
+	Pairs   [][2]int      // of fields, that are crossed
+	Bits    int           // of the table; 22
 }
 
 // Result is how a runner did.
@@ -39,7 +41,11 @@ func (r Runner) Run(s *Set) (Result, error) {
 	if bits == 0 {
 		bits = 22
 	}
-	m, err := model.New(model.Options{Name: "race", Bits: bits, Heads: []model.HeadOptions{{Name: "y", Learner: r.Learner, Hyper: r.Hyper}}})
+	opts := model.Options{Name: "race", Bits: bits}
+	for i, hyper := range append([]model.Hyper{r.Hyper}, r.Others...) {
+		opts.Heads = append(opts.Heads, model.HeadOptions{Name: fmt.Sprint(i), Learner: r.Learner, Hyper: hyper})
+	}
+	m, err := model.New(opts)
 	if err != nil {
 		return Result{}, err
 	}
@@ -56,7 +62,7 @@ func (r Runner) Run(s *Set) (Result, error) {
 			ex.Y = 1
 		}
 		var ok bool
-		if p[i], ok = m.Learn(0, &ex); !ok {
+		if p[i], ok = learn(m, &ex); !ok {
 			return Result{}, fmt.Errorf("exposure %d was refused", i)
 		}
 	}
@@ -64,6 +70,22 @@ func (r Runner) Run(s *Set) (Result, error) {
 	out.LogLoss, out.AUC = judge(p, s.Labels)
 	out.NonZero, _ = m.Head(0).Weights()
 	return out, nil
+}
+
+// learn teaches all heads and returns what they predicted together.
+func learn(m *model.Model, ex *model.Example) (p float64, ok bool) {
+	heads := len(m.Heads())
+	if heads == 1 {
+		return m.Learn(0, ex)
+	}
+	var logit float64
+	for h := range heads {
+		if p, ok = m.Learn(h, ex); !ok {
+			return 0, false
+		}
+		logit += math.Log(p / (1 - p))
+	}
+	return model.Sigmoid(logit / float64(heads)), true
 }
 
 // hasher makes slots of fields as the feature store does: one hash for each field and value.
