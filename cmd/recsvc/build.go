@@ -87,6 +87,8 @@ func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	if h.WeightBy != "" {
 		head.ValueCap = h.WeightCap
 	}
+	u := h.Sample.Unseen
+	head.Unseen = feedback.UnseenOptions{N: u.PerExposure, ByPopularity: u.By == "popularity", Weight: u.Weight}
 	head.Sampling = feedback.Sampling{Keep: h.Sample.Negatives, Odds: h.Sample.Odds, Pool: h.Sample.Pool, Slice: h.Sample.Slice}
 	return head
 }

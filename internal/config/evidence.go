@@ -11,6 +11,14 @@ type Sample struct {
 	Odds      bool          `yaml:"odds"`      // none is heavier: the odds are put right when predicting; false
 	Pool      int           `yaml:"pool"`      // learn so many of each slice of time, at its end; 0: all, at once
 	Slice     time.Duration `yaml:"slice"`     // of a pool; 10m
+	Unseen    Unseen        `yaml:"unseen"`
+}
+
+// Unseen asks for items that were not shown as further negatives.
+type Unseen struct {
+	PerExposure int     `yaml:"per_exposure"` // so many are drawn; 0
+	By          string  `yaml:"by"`           // uniform or popularity; uniform
+	Weight      float64 `yaml:"weight"`       // of each; 1
 }
 
 // Stalls says when the outcomes of a head count as stopped, so that its negatives wait.
@@ -48,6 +56,9 @@ func (k *checker) evidence(path string, h *Head) {
 	}
 	k.that(!s.Odds || h.Examination == "none", path+".sample.odds", "needs examination none: only the odds of plain log-loss can be put right when predicting")
 	k.that(!s.Odds || s.Pool == 0, path+".sample.odds", "cannot have a pool, whose negatives weigh what they stand for")
+	k.within(path+".sample.unseen.per_exposure", s.Unseen.PerExposure, 0, 64)
+	k.word(path+".sample.unseen.by", s.Unseen.By, []string{"uniform", "popularity"})
+	k.that(s.Unseen.Weight > 0 && s.Unseen.Weight <= 255, path+".sample.unseen.weight", "must be above 0, and at most 255")
 	k.within(path+".sample.pool", s.Pool, 0, 1<<20)
 	k.that(s.Slice >= time.Second && s.Slice <= 366*24*time.Hour, path+".sample.slice", "must lie between 1s and 8784h")
 }

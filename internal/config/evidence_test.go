@@ -15,7 +15,7 @@ models:
         positive: [click]
         delay: fake_negative
         confirm: {type: dwell, min: 3}
-        sample: {negatives: 0.25}
+        sample: {negatives: 0.25, unseen: {per_exposure: 2, by: popularity}}
       - {name: buy, positive: [purchase], weight_by: value}
 feedback:
   min_visible: 1s
@@ -23,7 +23,7 @@ feedback:
   stalls: {missing: 50}
 `)
 	click, buy := c.Models[0].Heads[0], c.Models[0].Heads[1]
-	if click.Confirm.Type != "dwell" || *click.Confirm.Min != 3 || click.Sample != (Sample{Negatives: 0.25, Slice: 10 * time.Minute}) || click.WeightBy != "" {
+	if click.Confirm.Type != "dwell" || *click.Confirm.Min != 3 || click.Sample != (Sample{Negatives: 0.25, Slice: 10 * time.Minute, Unseen: Unseen{2, "popularity", 1}}) || click.WeightBy != "" {
 		t.Errorf("click: %+v", click)
 	}
 	if buy.WeightBy != "value" || buy.WeightCap != 10 || buy.Sample.Negatives != 1 || buy.Confirm.Type != "" {
@@ -50,6 +50,9 @@ func TestEvidenceThatMakesNoSenseIsRefusedAtItsPlace(t *testing.T) {
 		{"sample: {odds: true, pool: 5}", "", "models[0].heads[0].sample.odds: cannot have a pool"},
 		{"sample: {pool: -1}", "", "models[0].heads[0].sample.pool: must lie between 0"},
 		{"sample: {pool: 5, slice: 1ms}", "", "models[0].heads[0].sample.slice: must lie between 1s"},
+		{"sample: {unseen: {per_exposure: 65}}", "", "models[0].heads[0].sample.unseen.per_exposure: must lie between 0"},
+		{"sample: {unseen: {by: age}}", "", `models[0].heads[0].sample.unseen.by: unknown word "age"`},
+		{"sample: {unseen: {weight: 0}}", "", "models[0].heads[0].sample.unseen.weight: must be above 0"},
 		{"alpha: 0.1", "min_visible: -1s", `feedback.min_visible: "-1s" is not a duration`},
 		{"alpha: 0.1", "max_outcomes: -1", "feedback.max_outcomes: must lie between 0"},
 		{"alpha: 0.1", "stalls: {missing: 0.5}", "feedback.stalls.missing: must be 0"},

@@ -171,7 +171,7 @@ func (m *Model) setDefaults() { m.Bits = 22 }
 
 func (h *Head) setDefaults() {
 	*h = Head{
-		Window: 30 * time.Minute, Delay: "correct", Examination: "none", WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute},
+		Window: 30 * time.Minute, Delay: "correct", Examination: "none", WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute, Unseen: Unseen{By: "uniform", Weight: 1}},
 		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2,
 	}
 }

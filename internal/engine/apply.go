@@ -73,7 +73,7 @@ func (e *Engine) applyEvent(r *event.Record) {
 
 	match := e.joiner.Match(ev)
 	context := ev.Context
-	if match.Capture || e.Features.ReadsContext(ev.Type) {
+	if match.Capture || e.unseen != nil || e.Features.ReadsContext(ev.Type) {
 		context = e.joiner.Context(ev, match) // a click was made where its item was shown
 	}
 	item := e.Features.EnsureItem(ev.Item)
@@ -84,6 +84,7 @@ func (e *Engine) applyEvent(r *event.Record) {
 		captured = e.capture(r, item, context)
 	}
 	e.at(StepJoin, false)
+	e.drawUnseen(ev, match, context)
 	e.joiner.Observe(ev, match, captured) // hands Learn and Settle, below, what is to be learned
 	e.at(StepJoin, true)
 

@@ -132,7 +132,8 @@ type Engine struct {
 	held     bool                      // full: see there
 	room     int64                     // bytes for users and pending impressions; see govern
 	coldSeen map[string][4]int64
-	stalled  []bool // by flat head: what was logged last
+	stalled  []bool  // by flat head: what was logged last
+	unseen   *unseen // nil: no head asks for it
 	published
 	definitions atomic.Pointer[declaration] // under which the state is, at this moment
 
@@ -196,6 +197,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.stalled = make([]bool, e.lineup.heads())
+	e.unseen = newUnseen(opts.Feedback.Heads, parts.Features)
 	e.captured.P = make([]float32, models.heads())
 	if !opts.FeaturesOnly {
 		if e.health, err = newHealth(opts.Health, models.names(), parts.Features, e.log); err != nil {

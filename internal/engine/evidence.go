@@ -64,7 +64,7 @@ func (c *feedbackCollector) Collect(ch chan<- prometheus.Metric) {
 	f := &s.Feedback
 	for what, n := range map[string]int64{
 		"served": f.Served, "unexposed": f.Unexposed, "implied": f.ImpliedExposures, "duplicate": f.DuplicateExposures,
-		"captured_late": f.CapturedLate, "brief": f.BriefExposures, "unseen": f.Unseen, "over_quota": f.OverQuota,
+		"captured_late": f.CapturedLate, "brief": f.BriefExposures, "unseen": f.Unseen, "over_quota": f.OverQuota, "drawn": f.Unseens,
 	} {
 		gauge(c.events, float64(n), what)
 	}

@@ -18,6 +18,7 @@ type Counters struct {
 	BriefExposures     int64 // exposures for too short a time to be evidence
 	Unseen             int64 // impressions: dropped when their window had passed without a longer exposure or an outcome
 	OverQuota          int64 // outcomes, not impressions: without effect, for their user had too many within a minute
+	Unseens            int64 // items, not impressions: drawn from those that were not shown, as negatives
 	Heads              []HeadCounters
 }
 
@@ -56,7 +57,7 @@ func (c *Counters) Check() error {
 func (c *Counters) fixed() []*int64 {
 	return []*int64{
 		&c.Exposures, &c.ImpliedExposures, &c.DuplicateExposures, &c.CapturedLate, &c.Served, &c.Unexposed, &c.Forgotten,
-		&c.BriefExposures, &c.Unseen, &c.OverQuota,
+		&c.BriefExposures, &c.Unseen, &c.OverQuota, &c.Unseens,
 	}
 }
 

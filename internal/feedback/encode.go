@@ -45,7 +45,7 @@ const (
 //	            heads × (name uvarint and bytes | counters u8 | counters × i64 | pulse | open slice of its pool i64, floor f64) |
 //	            floor: hour u32, number u32 of the first page that is not forgotten before its time | clock i64
 //	pulse       exposures, outcomes f64 | beat i64 | since, back, gap i64 | stalled u8 | from i64 | held, answered i64
-//	sample      version u8 | user u64 | time i64 | priority f64 | weight, theta f32 | pack
+//	sample      version u8 | user, heads u64 | time i64 | priority f64 | weight, theta f32 | pack
 //	quota       version u8 | minute i64 | count u32
 //
 // Impressions of versions 1 to 3, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:

@@ -50,6 +50,7 @@ type Joiner struct {
 	pools     []reserve // by head
 	pooling   []int     // the heads that have one
 	samples   slab[pooled]
+	unseen    []uint32   // samples that wait for the watermark: heap by time
 	now       event.Time // of what is being done: of the timer that fires, else the watermark
 	clock     event.Time // the greatest time of an exposure or outcome so far
 
@@ -63,6 +64,7 @@ type Joiner struct {
 
 	sampleSet    *dirty.Set
 	sampleBefore func(a, b uint32) bool
+	unseenBefore func(a, b uint32) bool
 
 	cold         dirty.Reader
 	limit        int64 // of bytes; 0: none
@@ -136,6 +138,10 @@ func New(o Options, sink Sink) (*Joiner, error) {
 	j.restSet = dirty.NewSet((*restTable)(j))
 	j.sampleSet = dirty.NewSet((*poolTable)(j))
 	j.sampleBefore = func(a, b uint32) bool { return j.samples.at(a).before(j.samples.at(b)) }
+	j.unseenBefore = func(a, b uint32) bool {
+		x, y := j.samples.at(a), j.samples.at(b)
+		return x.time < y.time || x.time == y.time && x.birth < y.birth
+	}
 	j.quotas.set = dirty.NewSet(&j.quotas)
 	j.tombs.set, j.tombs.forgotten = j.restSet, &j.counts.Forgotten
 	return j, nil
@@ -144,7 +150,7 @@ func New(o Options, sink Sink) (*Joiner, error) {
 func (j *Joiner) newHead(o *HeadOptions) head {
 	h := head{
 		name: o.Name, window: event.Time(o.Window), delay: o.Delay, examined: o.Examination != ExamineNone, confirms: o.Confirm != nil,
-		cap: o.ValueCap, keep: math.MaxUint64, inverse: 1, odds: o.Sampling.Odds, raw: -1,
+		cap: o.ValueCap, keep: math.MaxUint64, inverse: 1, odds: o.Sampling.Odds, unseen: float32(o.Unseen.Weight), raw: -1,
 	}
 	if keep := o.Sampling.Keep; keep < 1 {
 		h.keep = uint64(keep * (1 << 63) * 2)
@@ -249,6 +255,7 @@ func (j *Joiner) Erase(user string) int {
 	}
 	j.quotas.erase(hash)
 	j.erasePooled(hash)
+	j.eraseUnseen(hash)
 	j.relieve()
 	return n
 }

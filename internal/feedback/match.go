@@ -60,6 +60,7 @@ func (j *Joiner) Context(e *event.Event, m Match) event.Attributes {
 }
 
 func (j *Joiner) matchExposure(e *event.Event, m *Match) {
+	m.Brief = j.brief(e)
 	switch {
 	case m.slot != 0:
 		m.Duplicate = j.at(m.slot).flags&isExposed != 0

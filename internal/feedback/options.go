@@ -64,6 +64,7 @@ type HeadOptions struct {
 	Confirm     *Label        // an event that an outcome needs beside it to count, before it or after, in the same window; nil: none
 	ValueCap    float64       // a positive weighs min(1 + ln(1 + the value of its event), this), from 1 to 255; 0: 1
 	Sampling    Sampling
+	Unseen      UnseenOptions
 	Raw         bool // a second prediction is kept with each impression, of a head whose first one is corrected: see Captured
 }
 
@@ -130,7 +131,8 @@ type head struct {
 	keep     uint64  // negatives whose hash is less are kept
 	inverse  float32 // the weight of those
 	odds     bool
-	raw      int // place among the raw predictions; -1: keeps none
+	unseen   float32 // weight
+	raw      int     // place among the raw predictions; -1: keeps none
 }
 
 // rule makes events of its type positive for a head, or confirm what is.
@@ -173,6 +175,9 @@ func (o *Options) setDefaults() {
 		}
 		if h.Sampling.Keep == 0 {
 			h.Sampling.Keep = 1
+		}
+		if h.Unseen.Weight == 0 {
+			h.Unseen.Weight = 1
 		}
 		if h.Sampling.Slice == 0 {
 			h.Sampling.Slice = 10 * time.Minute
@@ -287,6 +292,10 @@ func (h *HeadOptions) checkWeights() error {
 		return fmt.Errorf("value cap %v: want 0 (off) or a number from 1 to %d", h.ValueCap, maxGain)
 	case !(s.Keep > 0 && s.Keep <= 1):
 		return fmt.Errorf("keep %v of the negatives: want a share in (0, 1]", s.Keep)
+	case h.Unseen.N < 0 || h.Unseen.N > maxUnseen:
+		return fmt.Errorf("%d unseen items for an exposure: want 0 to %d", h.Unseen.N, maxUnseen)
+	case !(h.Unseen.Weight > 0 && h.Unseen.Weight <= maxGain):
+		return fmt.Errorf("weight %v of an unseen item: want more than 0, at most %d", h.Unseen.Weight, maxGain)
 	case s.Pool < 0 || s.Pool > maxPool:
 		return fmt.Errorf("pool of %d negatives: want 0 (none) to %d", s.Pool, maxPool)
 	case s.Slice < time.Second || s.Slice > maxWindow:

@@ -42,6 +42,8 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{`odds of sampled negatives: want examination`, func(o *Options) {
 			o.Heads[0].Examination, o.Heads[0].Sampling.Odds = ExamineSoft, true
 		}},
+		{`head "click": 65 unseen items`, func(o *Options) { o.Heads[0].Unseen.N = 65 }},
+		{`head "click": weight -1 of an unseen item`, func(o *Options) { o.Heads[0].Unseen.Weight = -1 }},
 		{"min visible -1", func(o *Options) { o.MinVisible = -1 }},
 		{"max outcomes -1", func(o *Options) { o.MaxOutcomes = -1 }},
 		{"stalls: missing 0.5", func(o *Options) { o.Stalls.Missing = 0.5 }},

@@ -32,13 +32,14 @@ type pooled struct {
 	pack     ref
 	weight   float32
 	theta    float32
-	head     uint32
+	head     uint32 // unseenKey: of those in heads
+	heads    uint64 // a bit for each
 }
 
 // poolTable is the Joiner as the dirty set of its pools sees it.
 type poolTable Joiner
 
-// A sample's entry is version u8 | user u64 | time i64 | priority f64 | weight, theta f32 | pack. Its key: 'o' 's' birth u64 head u8.
+// A sample's entry is version u8 | user, heads u64 | time i64 | priority f64 | weight, theta f32 | pack. Its key: 'o' 's' birth u64 head u8.
 const pooledV1 = 1
 
 // poolSalt keeps the priorities independent of which negatives are kept.
@@ -128,6 +129,7 @@ func (j *Joiner) packVectors(r ref) (shared, own Vector) {
 
 // emptyBefore puts out the pools whose slices end before now, or at it too.
 func (j *Joiner) emptyBefore(now event.Time, at bool) {
+	j.learnUnseen(now)
 	for _, h := range j.pooling {
 		p := &j.pools[h]
 		if end := event.Time((p.open + 1) * int64(p.slice)); len(p.heap) > 0 && (end < now || at && end == now) {
@@ -152,11 +154,11 @@ func (j *Joiner) erasePooled(user uint64) {
 	}
 }
 
-// Pooled returns the number of negatives that wait in pools for the end of their slices.
+// Pooled returns the number of negatives that wait in pools for the end of their slices, or for time to pass their exposures.
 func (j *Joiner) Pooled() int { return j.samples.live() }
 
 func (j *Joiner) poolBytes() int64 {
-	held := j.samples.bytes() + markBytes*int64(j.samples.ids.end())
+	held := j.samples.bytes() + markBytes*int64(j.samples.ids.end()) + 4*int64(cap(j.unseen))
 	for _, h := range j.pooling {
 		held += int64(cap(j.pools[h].heap)) * int64(unsafe.Sizeof(uint32(0)))
 	}
@@ -166,10 +168,11 @@ func (j *Joiner) poolBytes() int64 {
 func (j *Joiner) loadPooled(birth uint64, h byte, value []byte, sum dirty.Sum) error {
 	r := reader{buf: value}
 	r.version(pooledV1)
-	s := pooled{birth: birth, head: uint32(h), user: r.u64(), time: r.time(), priority: r.double(), weight: r.float(), theta: r.float()}
+	s := pooled{birth: birth, head: uint32(h), user: r.u64(), heads: r.u64(), time: r.time(), priority: r.double(), weight: r.float(), theta: r.float()}
 	s.pack = r.packed(&j.arena)
 	err := r.end()
-	if err == nil && (birth == 0 || int(h) >= len(j.heads) || j.pools[h].slice == 0) {
+	unseen := h == unseenKey && s.heads>>len(j.heads) == 0
+	if err == nil && !unseen && (birth == 0 || int(h) >= len(j.heads) || j.pools[h].slice == 0) {
 		err = fmt.Errorf("%w: sample of impression %d for head %d, which has no pool", ErrCorrupt, birth, h)
 	}
 	if err != nil {
@@ -179,6 +182,10 @@ func (j *Joiner) loadPooled(birth uint64, h byte, value []byte, sum dirty.Sum) e
 	at := j.samples.alloc()
 	*j.samples.at(at) = s
 	j.sampleSet.Loaded(at, sum)
+	if unseen {
+		j.unseen = push(j.unseen, at, j.unseenBefore)
+		return nil
+	}
 	j.pools[h].heap = push(j.pools[h].heap, at, j.sampleBefore)
 	if len(j.pools[h].heap) > j.pools[h].size+1 {
 		return fmt.Errorf("%w: more than %d samples for head %d", ErrCorrupt, j.pools[h].size+1, h)
@@ -194,6 +201,7 @@ func (t *poolTable) AppendKey(dst []byte, id uint32) []byte {
 func (t *poolTable) AppendValue(dst []byte, id uint32) []byte {
 	j, s := (*Joiner)(t), t.samples.at(id)
 	dst = binary.LittleEndian.AppendUint64(append(dst, pooledV1), s.user)
+	dst = binary.LittleEndian.AppendUint64(dst, s.heads)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.time))
 	dst = appendDouble(dst, s.priority)
 	dst = appendFloat(dst, s.weight)

@@ -24,6 +24,7 @@ import (
 type rig struct {
 	t        testing.TB
 	j        *Joiner
+	o        Options
 	log      []string
 	captures int
 	wide     bool             // write down weight and θ as well
@@ -33,7 +34,7 @@ type rig struct {
 
 func newRig(t testing.TB, o Options) *rig {
 	t.Helper()
-	r := &rig{t: t}
+	r := &rig{t: t, o: o}
 	j, err := New(o, r)
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +115,26 @@ func (r *rig) observe(e *event.Event) Match {
 		c.Shared, c.Own, c.P = r.capture(e.User)
 		c.Tag = HashUser(e.User)
 	}
+	if m.exposure && !m.Duplicate && !m.Brief {
+		r.draw(e)
+	}
 	r.j.Observe(e, m, c)
 	return m
+}
+
+// unseenFrom is what the number of a drawn item begins at.
+const unseenFrom = 1 << 16
+
+// draw parks an item for the heads that want one, as the engine does.
+func (r *rig) draw(e *event.Event) {
+	heads := uint64(0)
+	for h := range r.o.Heads {
+		if r.o.Heads[h].Unseen.N > 0 && !r.j.Stalled(h) {
+			heads |= 1 << h
+		}
+	}
+	n := uint32(unseenFrom + r.captures)
+	r.j.Unseen(e, Vector{Slots: []uint32{0, 7}, Values: []float32{1.5}}, Vector{Slots: []uint32{n, 9}, Values: []float32{float32(n) / 2}}, heads)
 }
 
 func (r *rig) serve(s *event.Served) {

@@ -83,6 +83,8 @@ type Match struct {
 	Capture bool
 	// Duplicate: an exposure of what counts as shown already.
 	Duplicate bool
+	// Brief: an exposure for too short a time to be evidence.
+	Brief bool
 	// Late: an outcome of an impression that is closed.
 	Late bool
 

@@ -152,6 +152,9 @@ func streamOptions(n int) Options {
 	if n%7 == 3 {
 		o.Heads[1].Delay, o.Heads[1].ValueCap, o.Heads[1].Sampling.Odds = FakeCalibrated, 0, false
 	}
+	if n%5 == 1 {
+		o.Heads[0].Unseen, o.Heads[2].Unseen = UnseenOptions{N: 1, Weight: 2}, UnseenOptions{N: 1, Weight: 0.5}
+	}
 	if n%4 == 1 {
 		o.Heads[0].Sampling.Pool, o.Heads[0].Sampling.Slice = 3, 45*time.Second
 	}
@@ -210,7 +213,7 @@ func TestRandomStreamsAgreeWithTheTwin(t *testing.T) {
 		})
 	}
 	for _, what := range []string{
-		"captured late", "duplicate exposure", "unexposed", "implied", "brief", "unseen", "over quota", "click unconfirmed",
+		"captured late", "duplicate exposure", "unexposed", "implied", "brief", "unseen", "over quota", "drawn", "click unconfirmed",
 		"click dropped", "dwell dropped", "buy dropped", "click left out", "dwell left out", "buy left out", "click stalls",
 		"click positive", "dwell negative", "buy late", "click erased", "dwell duplicate",
 	} {
@@ -253,7 +256,7 @@ func compareTally(t *testing.T, c Counters, w *twin) {
 	want := map[string]int{
 		"captured late": int(c.CapturedLate), "duplicate exposure": int(c.DuplicateExposures), "unexposed": int(c.Unexposed),
 		"implied": int(c.ImpliedExposures - c.CapturedLate), "brief": int(c.BriefExposures), "unseen": int(c.Unseen),
-		"over quota": int(c.OverQuota),
+		"over quota": int(c.OverQuota), "drawn": int(c.Unseens),
 	}
 	for _, h := range c.Heads {
 		want[h.Name+" positive"] = int(h.Positive)

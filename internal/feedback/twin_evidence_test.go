@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -276,10 +277,40 @@ func (w *twin) empty(h int) {
 
 // emptyBefore empties the pools whose slices end before t, or at it too.
 func (w *twin) emptyBefore(t event.Time, at bool) {
+	slices.SortStableFunc(w.unseen, func(a, b drawn) int { return cmp.Compare(a.at, b.at) })
+	for len(w.unseen) > 0 && w.unseen[0].at < t {
+		d := w.unseen[0]
+		w.unseen = w.unseen[1:]
+		for _, h := range d.heads {
+			w.log = append(w.log, fmt.Sprintf("%s 0 #%d w=%.3g θ=1", w.heads[h].Name, d.capture, w.heads[h].Unseen.Weight))
+		}
+	}
 	for h := range w.pools {
 		if end := event.Time((w.slices[h] + 1) * int64(w.heads[h].Sampling.Slice)); len(w.pools[h]) > 0 && (end < t || at && end == t) {
 			w.empty(h)
 		}
+	}
+}
+
+// drawn is an item that was not shown.
+type drawn struct {
+	user    string
+	at      event.Time
+	capture int
+	heads   []int
+}
+
+// draw keeps an item for the heads that want one, until time has passed the exposure e.
+func (w *twin) draw(e *event.Event, capture int) {
+	d := drawn{user: e.User, at: e.Time, capture: capture}
+	for h := range w.heads {
+		if w.heads[h].Unseen.N > 0 && !w.history[h].stalled {
+			d.heads = append(d.heads, h)
+		}
+	}
+	if len(d.heads) > 0 {
+		w.unseen = append(w.unseen, d)
+		w.tally["drawn"]++
 	}
 }
 

@@ -26,6 +26,7 @@ type twin struct {
 	time      event.Time // of what is being done
 	pools     [][]offered
 	slices    []int64        // that the pools are of
+	unseen    []drawn        // in the order of the exposures
 	floors    []float64      // of the priorities of those that found no room
 	tally     map[string]int // per head and outcome
 }
@@ -264,6 +265,9 @@ func (w *twin) joinRequest(s *shown, request string) {
 
 func (w *twin) observe(e *event.Event, m twinMatch, capture int) {
 	hits, named := w.positives(e)
+	if e.Item != "" && e.Type == exposureType && !m.duplicate && !(e.HasValue && e.Value < w.o.MinVisible) {
+		w.draw(e, unseenFrom+capture)
+	}
 	if e.Item != "" && (e.Type == exposureType || named) {
 		w.clock = max(w.clock, e.Time)
 	}
@@ -551,6 +555,7 @@ func (w *twin) remove(s *shown) {
 }
 
 func (w *twin) erase(user string) {
+	w.unseen = slices.DeleteFunc(w.unseen, func(d drawn) bool { return d.user == user })
 	for h := range w.pools {
 		w.pools[h] = slices.DeleteFunc(w.pools[h], func(o offered) bool { return o.s.user == user })
 	}
