@@ -76,7 +76,7 @@ func feedbackOptions(c *config.Config) feedback.Options {
 func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	head := feedback.HeadOptions{
 		Name: engine.FlatName(model, h.Name), Window: h.Window, Delay: feedback.Delay(h.Delay),
-		Examination: feedback.Examination(h.Examination),
+		Examination: feedback.Examination(h.Examination), Raw: h.Calibration != "none",
 	}
 	for _, p := range h.Positive {
 		head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
@@ -143,12 +143,16 @@ func newModel(c *config.Config, at int, slicer *validation.Slicer) (*model.Model
 	m, path := &c.Models[at], fmt.Sprintf("models[%d]", at)
 	opts := model.Options{Name: m.Name, Bits: m.Bits}
 	for i, h := range m.Heads {
+		calibration, err := model.ParseCalibration(h.Calibration)
+		if err != nil {
+			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].calibration", path, i), "%v", err)
+		}
 		exam, err := model.ParseExamination(h.Examination)
 		if err != nil {
 			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
-			Name: h.Name, Examination: exam, Link: linkOf(&h), MinTheta: h.MinTheta, Learner: h.Learner, Hyper: hyperOf(&h),
+			Name: h.Name, Examination: exam, Calibration: calibration, Link: linkOf(&h), MinTheta: h.MinTheta, Learner: h.Learner, Hyper: hyperOf(&h),
 			Validation: validation.Options{Wait: h.Window, Spans: c.Validation.Windows, Slicer: slicer},
 		})
 	}

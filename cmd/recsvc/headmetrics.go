@@ -11,7 +11,7 @@ import (
 func apiMetrics(m validation.Metrics) api.Metrics {
 	out := api.Metrics{
 		N: int64(m.N), Positives: int64(m.Positives), AUC: defined(m.AUC), LogLoss: defined(m.LogLoss),
-		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration), AUCBound: defined(m.AUCBound),
+		NormalizedEntropy: defined(m.NormalizedEntropy), Calibration: defined(m.Calibration), Bias: defined(m.Bias()), AUCBound: defined(m.AUCBound),
 	}
 	if m.ESS != float64(m.N) {
 		out.ESS, out.WeightedLogLoss, out.WeightedCal = defined(m.ESS), defined(m.WeightedLogLoss), defined(m.WeightedCalibration)

@@ -74,9 +74,6 @@ func (r *modelRoom) Change(ctx context.Context, name string, c api.ModelChange) 
 		}
 		t.Refresh = &d
 	}
-	if t.Rates != nil {
-		return api.ModelStatus{}, fmt.Errorf("%w: learning rates cannot be changed while it runs", api.ErrConflict)
-	}
 	return r.control(ctx, i, t.Control())
 }
 
@@ -156,9 +153,9 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 	}
 	for at, h := range m.Heads() {
 		window := apiMetrics(h.Validation().Recent())
-		hyper := api.HeadHyper{Alpha: a.config.Models[i].Heads[at].Alpha}
+		hyper := api.HeadHyper{Alpha: a.config.Models[i].Heads[at].Alpha, Calibration: a.config.Models[i].Heads[at].Calibration}
 		if alpha := stands.Alpha[at]; alpha != 0 {
-			hyper = api.HeadHyper{Alpha: alpha, Tuned: true}
+			hyper.Alpha, hyper.Tuned = alpha, true
 		}
 		out.Heads[h.Name()] = api.HeadMetrics{
 			Metrics: apiMetrics(h.Validation().Total()), Window: &window, Hyper: &hyper,

@@ -114,8 +114,9 @@ type SliceMetrics struct {
 
 // HeadHyper are the parameters of a head's learner that are in force.
 type HeadHyper struct {
-	Alpha float64 `json:"alpha" doc:"learning rate"`
-	Tuned bool    `json:"tuned" doc:"the rate is one that the log has given, not the configured one"`
+	Alpha       float64 `json:"alpha" doc:"learning rate"`
+	Calibration string  `json:"calibration" enum:"none,platt,isotonic" doc:"how its probabilities are put right"`
+	Tuned       bool    `json:"tuned" doc:"the rate is one that the log has given, not the configured one"`
 }
 
 // ModelChange is what may be changed of a model while it runs. What is absent stays.

@@ -14,7 +14,7 @@ type fakeModels struct{ *world }
 
 func (f fakeModels) Models() []ModelStatus {
 	return []ModelStatus{
-		{Name: "ctr", Role: "champion", Version: "ctr@1834", Refresh: "online", Heads: map[string]HeadMetrics{"click": {Hyper: &HeadHyper{Alpha: 0.03}}}},
+		{Name: "ctr", Role: "champion", Version: "ctr@1834", Refresh: "online", Heads: map[string]HeadMetrics{"click": {Hyper: &HeadHyper{Alpha: 0.03, Calibration: "none"}}}},
 		{Name: "next", Role: "challenger", Version: "next@1834", Refresh: "1h"},
 	}
 }

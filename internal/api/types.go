@@ -290,6 +290,7 @@ type Metrics struct {
 	ESS               *float64 `json:"ess,omitempty" doc:"effective sample size of the weights of what was shown; absent where every weight is 1, as are the two below"`
 	WeightedLogLoss   *float64 `json:"weighted_logloss,omitempty"`
 	WeightedCal       *float64 `json:"weighted_calibration,omitempty"`
+	Bias              *float64 `json:"bias" doc:"mean p − mean y"`
 }
 
 // Snapshot describes a copy of the models.

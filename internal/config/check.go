@@ -14,6 +14,7 @@ var (
 	roles        = []string{"read", "write", "admin"}
 	delays       = []string{"correct", "close", "fake_negative", "fake_negative_calibrated"}
 	learners     = []string{"ftrl", "fm", "sgd"}
+	calibrations = []string{"none", "platt", "isotonic"}
 	examinations = []string{"none", "pbm", "soft"}
 	modelRoles   = []string{roleChampion, "challenger", "shadow"}
 	channels     = []string{"trending", "similar", "categories", "new"}
@@ -205,6 +206,7 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 	k.positive(path+".window", h.Window)
 	k.word(path+".delay", h.Delay, delays)
 	k.word(path+".examination", h.Examination, examinations)
+	k.word(path+".calibration", h.Calibration, calibrations)
 	k.that(h.Alpha > 0, path+".alpha", "must be above 0")
 	k.that(h.Beta > 0, path+".beta", "must be above 0")
 	k.that(h.L1 >= 0, path+".l1", "must not be negative")

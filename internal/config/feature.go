@@ -116,6 +116,7 @@ type Head struct {
 	Positive    []Outcome     `yaml:"positive"`    // events that make the label 1
 	Window      time.Duration `yaml:"window"`      // how long after its exposure an outcome counts; 30m
 	Delay       string        `yaml:"delay"`       // correct, close, fake_negative or fake_negative_calibrated; correct
+	Calibration string        `yaml:"calibration"` // none, platt or isotonic; none
 	Examination string        `yaml:"examination"` // none, pbm or soft; none
 	Alpha       float64       `yaml:"alpha"`       // learning rate, above 0; 0.03
 	Beta        float64       `yaml:"beta"`        // above 0; 1
@@ -172,7 +173,7 @@ func (m *Model) setDefaults() { m.Bits = 22 }
 func (h *Head) setDefaults() {
 	*h = Head{
 		Window: 30 * time.Minute, Delay: "correct", Examination: "none", WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute, Unseen: Unseen{By: "uniform", Weight: 1}},
-		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2,
+		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2, Calibration: "none",
 	}
 }
 

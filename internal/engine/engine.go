@@ -198,7 +198,7 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 	}
 	e.stalled = make([]bool, e.lineup.heads())
 	e.unseen = newUnseen(opts.Feedback.Heads, parts.Features)
-	e.captured.P = make([]float32, models.heads())
+	e.captured.P = make([]float32, models.width)
 	if !opts.FeaturesOnly {
 		if e.health, err = newHealth(opts.Health, models.names(), parts.Features, e.log); err != nil {
 			return nil, err
@@ -210,7 +210,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	if !opts.FeaturesOnly {
-		e.seat()
+		if err := e.seat(); err != nil {
+			return nil, err
+		}
 	}
 	return e, nil
 }

@@ -18,7 +18,7 @@ type headCollector struct {
 	models []*model.Model
 
 	// By model, head and span.
-	auc, loss, entropy, calibration, n, positive, ess *prometheus.Desc
+	auc, loss, entropy, calibration, bias, n, positive, ess *prometheus.Desc
 	// By model and head.
 	userAUC, userGAUC, users *prometheus.Desc
 	// By model, head, slice and value.
@@ -38,6 +38,7 @@ func NewModelCollector(models []*model.Model) prometheus.Collector {
 		loss:        desc(span, "logloss", "Progressive mean log-loss in nats."),
 		entropy:     desc(span, "normalized_entropy", "Log-loss over the entropy of the rate of positives: below 1 beats guessing that rate."),
 		calibration: desc(span, "calibration", "Sum of predictions over sum of outcomes."),
+		bias:        desc(span, "bias", "Mean prediction less mean outcome."),
 		n:           desc(span, "observations", "Predictions whose outcome is final."),
 		positive:    desc(span, "positives", "Of these, with a positive outcome."),
 		ess:         desc(span, "effective_observations", "Effective sample size of the weights of what was shown; the observations where every weight is 1."),
@@ -57,7 +58,7 @@ func NewModelCollector(models []*model.Model) prometheus.Collector {
 // Describe implements prometheus.Collector.
 func (c *headCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.auc, c.loss, c.entropy, c.calibration, c.n, c.positive, c.ess, c.userAUC, c.userGAUC, c.users,
+		c.auc, c.loss, c.entropy, c.calibration, c.bias, c.n, c.positive, c.ess, c.userAUC, c.userGAUC, c.users,
 		c.sliceN, c.slicePositive, c.sliceP, c.sliceLoss, c.sliceAUC,
 	} {
 		ch <- d
@@ -96,6 +97,7 @@ func (c *headCollector) spans(out *headMetrics, v *validation.Head) {
 		gauge(c.loss, m.LogLoss)
 		gauge(c.entropy, m.NormalizedEntropy)
 		gauge(c.calibration, m.Calibration)
+		gauge(c.bias, m.Bias())
 		gauge(c.n, float64(m.N))
 		gauge(c.positive, float64(m.Positives))
 		gauge(c.ess, m.ESS)

@@ -20,6 +20,10 @@ type lineup struct {
 	score  []Score      // by model
 	wait   []event.Time // by flat head: how long an outcome may take
 
+	raw    []int     // by flat head: the place of its raw logit in what is predicted; -1: it is not calibrated and has none
+	width  int       // of what is predicted: a probability for each flat head, then the raw logits
+	logits []float32 // scratch
+
 	champion atomic.Int32 // the model that serves
 }
 
@@ -65,6 +69,14 @@ func newLineup(models []*model.Model, opts *Options) (*lineup, error) {
 	for _, h := range opts.Feedback.Heads {
 		l.wait = append(l.wait, event.Time(h.Window))
 	}
+	l.width, l.logits = len(l.seats), make([]float32, len(l.seats))
+	for i := range l.seats {
+		l.raw = append(l.raw, -1)
+		if s := &l.seats[i]; s.model.Head(s.head).Calibrated() {
+			l.raw[i] = l.width
+			l.width++
+		}
+	}
 	l.champion.Store(int32(opts.Champion))
 	return l, l.fits(opts.Feedback.Heads)
 }
@@ -77,6 +89,9 @@ func (l *lineup) fits(heads []feedback.HeadOptions) error {
 	for i, s := range l.seats {
 		if want := FlatName(s.model.Name(), s.name()); heads[i].Name != want {
 			return fmt.Errorf("engine: head %d of the join is %q, of the models %q", i, heads[i].Name, want)
+		}
+		if calibrated := s.model.Head(s.head).Calibrated(); calibrated != heads[i].Raw {
+			return fmt.Errorf("engine: head %q is calibrated: %v, and the join keeps its raw logit: %v", heads[i].Name, calibrated, heads[i].Raw)
 		}
 	}
 	return nil
@@ -108,11 +123,24 @@ func (l *lineup) find(name string) (int, bool) {
 	return 0, false
 }
 
-// predict sets dst, one place for each flat head, to what all models say of one vector.
+// predict sets dst, of the lineup's width, to what all models say of one vector.
 func (l *lineup) predict(dst []float32, shared, own model.Vector) {
+	raws := l.width > len(l.seats)
 	for i, m := range l.models {
-		from := l.first[i]
-		m.Predict(dst[from:from+len(m.Heads())], shared, own)
+		from, to := l.first[i], l.first[i]+len(m.Heads())
+		if !raws {
+			m.Predict(dst[from:to], shared, own)
+			continue
+		}
+		m.PredictLogits(dst[from:to], l.logits[from:to], shared, own)
+	}
+	if !raws {
+		return
+	}
+	for head, at := range l.raw {
+		if at >= 0 {
+			dst[at] = l.logits[head]
+		}
 	}
 }
 
@@ -133,6 +161,9 @@ func (l *lineup) settle(s *feedback.Settled) {
 		final = s.Exposed + l.wait[s.Head]
 	}
 	seat := &l.seats[s.Head]
+	if l.raw[s.Head] >= 0 {
+		seat.model.Head(seat.head).Calibrate(s.Raw, s.Theta, s.Positive)
+	}
 	seat.model.Head(seat.head).Validation().Observe(validation.Observation{
 		P: s.P, Theta: s.Theta, Positive: s.Positive, Time: int64(s.Exposed), Final: int64(final), Weight: s.Weight, User: s.User,
 		Tag: validation.Tag(s.Tag),

@@ -235,6 +235,12 @@ func (e *Engine) tune(r *event.Record) error {
 	to := &s.tuned[i]
 	if t.Frozen != nil {
 		to.frozen = *t.Frozen
+		e.Models[i].Freeze(to.frozen)
+	}
+	for _, rate := range t.Rates {
+		if err := e.retune(i, rate); err != nil {
+			return err
+		}
 	}
 	if t.Refresh != nil {
 		to.refreshed, to.refresh = true, *t.Refresh
@@ -244,9 +250,20 @@ func (e *Engine) tune(r *event.Record) error {
 }
 
 // seat brings into force what was loaded, and what is configured otherwise than it was.
-func (e *Engine) seat() {
+func (e *Engine) seat() error {
 	s := e.standings
 	for i := range s.tuned {
+		e.Models[i].Freeze(s.tuned[i].frozen)
+		for h, alpha := range s.tuned[i].alpha {
+			if alpha == 0 {
+				continue
+			}
+			hyper := e.Models[i].Head(h).Hyper()
+			hyper.Alpha = alpha
+			if err := e.Models[i].Resume(h, hyper); err != nil {
+				return err
+			}
+		}
 		if s.tuned[i].held {
 			e.Models[i].Hold(true) // though nothing may have been published
 		}
@@ -256,14 +273,31 @@ func (e *Engine) seat() {
 		}
 	}
 	if s.promoted == "" {
-		return
+		return nil
 	}
 	if i, ok := e.lineup.find(s.promoted); ok {
 		e.lineup.champion.Store(int32(i))
-		return
+		return nil
 	}
 	e.log.Warn("the model that the log has promoted is not configured any more: the configured champion serves",
 		zap.String("promoted", s.promoted), zap.String("champion", e.lineup.models[e.lineup.champion.Load()].Name()))
 	s.set.Remove(0)
 	s.promoted = ""
+	return nil
+}
+
+// retune gives a head another rate. No prediction changes at this moment. A head that is not configured any more is passed over.
+func (e *Engine) retune(i int, rate event.Rate) error {
+	m := e.Models[i]
+	h, ok := m.Find(rate.Head)
+	if !ok {
+		return nil
+	}
+	hyper := m.Head(h).Hyper()
+	hyper.Alpha = rate.Alpha
+	if err := m.Retune(h, hyper); err != nil {
+		return err
+	}
+	e.standings.tuned[i].alpha[h] = rate.Alpha
+	return nil
 }

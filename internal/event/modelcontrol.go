@@ -1,7 +1,6 @@
 package event
 
 import (
-	"math"
 	"strings"
 	"time"
 )
@@ -35,8 +34,14 @@ func (c *Control) Promotion() (Promotion, error) {
 // Rate is the learning rate of one head.
 type Rate struct {
 	Head  string
-	Alpha float64 // above 0, finite
+	Alpha float64 // MinAlpha to MaxAlpha
 }
+
+// MinAlpha and MaxAlpha bound learning rates: what lies beyond is a mistake, and near what float32 holds.
+const (
+	MinAlpha = 1e-9
+	MaxAlpha = 1e6
+)
 
 // Tuning is the content of a TuneControl: how a model learns and publishes from its place in the log on. What it does not name stays.
 // Its parameters: model and reason, texts; alpha/HEAD, a number, for each rate; refresh, a text such as 1h, or online; frozen, a bool.
@@ -90,8 +95,8 @@ func (c *Control) Tuning() (t Tuning, err error) {
 		pointer := "/attributes/" + a.Key
 		switch {
 		case rate:
-			if a.Value.Kind != Number || !(a.Value.Num > 0) || math.IsInf(a.Value.Num, 0) {
-				return Tuning{}, &Error{Reason: ReasonOutOfRange, Pointer: pointer, Detail: "must be a number above 0"}
+			if a.Value.Kind != Number || !(a.Value.Num >= MinAlpha && a.Value.Num <= MaxAlpha) {
+				return Tuning{}, &Error{Reason: ReasonOutOfRange, Pointer: pointer, Detail: "must be a number from 1e-9 to 1e6"}
 			}
 			t.Rates = append(t.Rates, Rate{head, a.Value.Num})
 		case a.Key == "frozen":

@@ -14,7 +14,8 @@ type HeadOptions struct {
 	Hyper       Hyper
 	Examination Examination
 	MinTheta    float64 // floor under θ in Soft labels, in [0, 1]; 0: none
-	Link        Link    // from what is learned to what is predicted
+	Calibration Calibration
+	Link        Link // from what is learned to what is predicted
 	Validation  validation.Options
 	Upkeep      Upkeep
 }
@@ -23,27 +24,30 @@ type HeadOptions struct {
 //
 // Learn belongs to the writer. The other methods may be called beside it by anyone.
 type Head struct {
-	name        string
-	seat        seat
-	shape       shape
-	twin        bool // Partials walks once for this head and the next
-	kind        int  // of the learner
-	hyper       Hyper
-	learner     learner
-	views       *atomic.Pointer[view] // what predictions are made with
-	index       int                   // in them
-	line        *linear               // the learner's form, where it is this one
-	clip        float64               // +Inf: none
-	examination Examination
-	minTheta    float64
-	link        Link
-	validation  *validation.Head
-	counters    counters
-	clock       clock
-	upkeep      Upkeep
-	upkept      bool // whether there is anything to keep up
-	frozen      bool
-	now         *int64 // by Model.Advance
+	name            string
+	seat            seat
+	shape           shape
+	twin            bool // Partials walks once for this head and the next
+	kind            int  // of the learner
+	hyper           Hyper
+	learner         learner
+	views           *atomic.Pointer[view] // what predictions are made with
+	index           int                   // in them
+	line            *linear               // the learner's form, where it is this one
+	clip            float64               // +Inf: none
+	examination     Examination
+	minTheta        float64
+	link            Link
+	calibrator      calibrator // nil: none
+	calibration     uint32     // its id
+	calibrationKind Calibration
+	validation      *validation.Head
+	counters        counters
+	clock           clock
+	upkeep          Upkeep
+	upkept          bool // whether there is anything to keep up
+	frozen          bool
+	now             *int64 // by Model.Advance
 
 	notes notes     // of the example that is being learned
 	sums  []float64 // its partial sums
@@ -53,6 +57,7 @@ func newHead(o HeadOptions, kind int, m *Model, v *validation.Head) *Head {
 	h := &Head{
 		name: o.Name, kind: kind, shape: learners[kind].shape(o.Hyper), validation: v, upkeep: o.Upkeep,
 		examination: o.Examination, minTheta: o.MinTheta, link: o.Link, now: &m.now,
+		calibrator: newCalibrator(o.Calibration), calibrationKind: o.Calibration,
 	}
 	h.setHyper(o.Hyper)
 	seated := h.shape
@@ -148,7 +153,12 @@ func (h *Head) clampSum(s float64) float64 {
 }
 
 // Probability is what the head says of a logit.
-func (h *Head) Probability(logit float64) float32 { return float32(Sigmoid(logit)) }
+func (h *Head) Probability(logit float64) float32 {
+	if h.calibrator != nil {
+		logit = h.calibrator.logit(logit)
+	}
+	return float32(Sigmoid(logit))
+}
 
 // Logit returns the logit of the vector of both parts: what Clamp makes of their sums.
 func (h *Head) Logit(shared, own Vector) float64 {

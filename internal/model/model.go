@@ -70,6 +70,7 @@ func New(opts Options) (*Model, error) {
 		h.views, h.index = &m.view, i
 		h.notes.set = pages{m.set, uint32(i * m.table.pages())}
 		h.clock.id = m.clockID(i)
+		h.calibration = m.calibrationID(i)
 		m.sums += h.Sums()
 		h.twin = i+1 < len(m.heads) && h.line != nil && m.heads[i+1].line != nil && (i == 0 || !m.heads[i-1].twin)
 	}
@@ -98,6 +99,8 @@ func (m *Model) addHead(o HeadOptions) error {
 	switch {
 	case int(o.Examination) >= len(examinations):
 		return fmt.Errorf("examination %d is unknown", o.Examination)
+	case int(o.Calibration) >= len(calibrations):
+		return fmt.Errorf("calibration %d is unknown", o.Calibration)
 	case !finite(o.Link.Shift):
 		return fmt.Errorf("shift %v of the logit is not a number", o.Link.Shift)
 	case !(o.MinTheta >= 0 && o.MinTheta <= 1):
@@ -163,6 +166,22 @@ func (m *Model) Predict(dst []float32, shared, own Vector) {
 	m.Partials(sums, shared)
 	m.Partials(sums, own)
 	m.Probabilities(dst, sums)
+	m.scratch.Put(scratch)
+}
+
+// PredictLogits is Predict, and sets logits[i] to the i-th head's logit before its calibration.
+func (m *Model) PredictLogits(dst, logits []float32, shared, own Vector) {
+	scratch := m.scratch.Get().(*[]float64)
+	sums := *scratch
+	clear(sums)
+	m.Partials(sums, shared)
+	m.Partials(sums, own)
+	for i, h := range m.heads {
+		n := h.shape.sums
+		s := h.Clamp(sums[:n:n])
+		dst[i], logits[i] = h.Probability(s), float32(s)
+		sums = sums[n:]
+	}
 	m.scratch.Put(scratch)
 }
 

@@ -11,8 +11,9 @@ import (
 // that differ by as long as it takes. fn must not keep what it is given.
 func ServingPages(models []*Model, fn func(key, value []byte) error) error {
 	type part struct {
-		key  []byte
-		seat seat
+		key        []byte
+		seat       seat
+		calibrator calibrator
 	}
 	var parts []part
 	for _, m := range models {
@@ -20,7 +21,7 @@ func ServingPages(models []*Model, fn func(key, value []byte) error) error {
 		for i, h := range m.heads {
 			s := h.seat
 			s.table = view.table
-			parts = append(parts, part{m.keys[i], s})
+			parts = append(parts, part{m.keys[i], s, h.calibrator})
 		}
 	}
 	slices.SortFunc(parts, func(a, b part) int { return slices.Compare(a.key, b.key) })
@@ -35,6 +36,14 @@ func ServingPages(models []*Model, fn func(key, value []byte) error) error {
 				return err
 			}
 		}
+		if p.calibrator == nil {
+			continue
+		}
+		if value = p.calibrator.published(value[:0]); len(value) > 0 {
+			if err := fn(append(append(key[:0], p.key...), calibrationKey), value); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -46,8 +55,15 @@ func LoadServing(models []*Model, key, value []byte) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		if !ok || id >= m.clockID(0) {
+		if !ok || id >= m.clockID(0) && id < m.calibrationID(0) {
 			continue
+		}
+		if id >= m.calibrationID(0) {
+			put, err := m.decode(id, value)
+			if err == nil {
+				put()
+			}
+			return true, err
 		}
 		head, page := (*weightPages)(m).split(id)
 		if err := m.heads[head].seat.loadWords(page, value); err != nil {

@@ -13,6 +13,13 @@ func (m *Model) TakeWeights(from *Model) error {
 			m.table.w[i].Store(w)
 		}
 	}
+	for i, h := range from.heads {
+		if h.calibrator != nil && !h.calibrator.blank() {
+			if err := m.heads[i].calibrator.decode(h.calibrator.append(nil)); err != nil {
+				return fmt.Errorf("model %s: calibration of %s: %w", m.name, h.name, err)
+			}
+		}
+	}
 	return nil
 }
 

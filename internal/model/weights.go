@@ -10,7 +10,7 @@ import (
 )
 
 // Keys are: prefix u8 | length u8 | "model/head" | what the prefix asks for. Of weights that is the page number as
-// big-endian u32, or 'c' for the head's clock. Keys of metrics are those of package validation.
+// big-endian u32, 'c' for the head's clock, or 'k' for its calibration. Keys of metrics are those of package validation.
 const weightPrefix = 'w'
 
 const maxName = 100
@@ -30,8 +30,15 @@ func appendKey(dst []byte, prefix byte, label string) []byte {
 // weightPages is the model as the table of its dirty set.
 type weightPages Model
 
-// split takes an id apart; a head beyond the last means a clock, of the head whose number is then in page.
+// calibrationKey ends the key of a calibration.
+const calibrationKey = 'k'
+
+// split takes an id apart; a head beyond the last means a clock, the one beyond that a calibration, of the head whose number is then
+// in page.
 func (m *weightPages) split(id uint32) (head uint, page uint32) {
+	if first := (*Model)(m).calibrationID(0); id >= first {
+		return uint(len(m.heads)) + 1, id - first
+	}
 	if clocks := (*Model)(m).clockID(0); id >= clocks {
 		return uint(len(m.heads)), id - clocks
 	}
@@ -41,16 +48,22 @@ func (m *weightPages) split(id uint32) (head uint, page uint32) {
 
 func (m *weightPages) AppendKey(dst []byte, id uint32) []byte {
 	head, page := m.split(id)
-	if head >= uint(len(m.heads)) {
+	switch head {
+	case uint(len(m.heads)):
 		return append(append(dst, m.keys[page]...), clockKey)
+	case uint(len(m.heads)) + 1:
+		return append(append(dst, m.keys[page]...), calibrationKey)
 	}
 	return binary.BigEndian.AppendUint32(append(dst, m.keys[head]...), page)
 }
 
 func (m *weightPages) AppendValue(dst []byte, id uint32) []byte {
 	head, page := m.split(id)
-	if head >= uint(len(m.heads)) {
+	switch head {
+	case uint(len(m.heads)):
 		return m.heads[page].clock.append(dst)
+	case uint(len(m.heads)) + 1:
+		return m.heads[page].calibrator.append(dst)
 	}
 	return m.heads[head].appendPage(dst, page)
 }
@@ -62,8 +75,11 @@ func (m *Model) entry(key []byte) (id uint32, ok bool, err error) {
 		if !ok {
 			continue
 		}
-		if rest == string(clockKey) {
+		switch rest {
+		case string(clockKey):
 			return m.clockID(head), true, nil
+		case string(calibrationKey):
+			return m.calibrationID(head), true, nil
 		}
 		if len(rest) != 4 {
 			return 0, true, fmt.Errorf("page of %s: key %x: %w", m.label(head), key, ErrCorrupt)
@@ -82,13 +98,19 @@ func (m *Model) clockID(head int) uint32 { return uint32(len(m.heads)*m.table.pa
 
 func (m *Model) label(head int) string { return m.name + "/" + m.heads[head].name }
 
+// calibrationID is the id of a head's calibration: they follow the clocks.
+func (m *Model) calibrationID(head int) uint32 { return m.clockID(len(m.heads)) + uint32(head) }
+
 // entries is how many ids there are.
-func (m *Model) entries() uint32 { return m.clockID(len(m.heads)) }
+func (m *Model) entries() uint32 { return m.calibrationID(len(m.heads)) }
 
 // decode checks an entry and returns what puts it in its place; nothing is changed before that is called.
 func (m *Model) decode(id uint32, value []byte) (put func(), err error) {
 	head, page := (*weightPages)(m).split(id)
-	if head >= uint(len(m.heads)) {
+	if head > uint(len(m.heads)) {
+		return m.decodeCalibration(int(page), value)
+	}
+	if head == uint(len(m.heads)) {
 		c, err := decodeClock(value)
 		if err != nil {
 			return nil, fmt.Errorf("clock of %s: %w", m.label(int(page)), err)
@@ -102,11 +124,31 @@ func (m *Model) decode(id uint32, value []byte) (put func(), err error) {
 	return func() { m.heads[head].setPage(page, image) }, nil
 }
 
+// decodeCalibration is decode for a calibration. One of a kind that the head no longer has leaves the head's as it is.
+func (m *Model) decodeCalibration(head int, value []byte) (put func(), err error) {
+	h := m.heads[head]
+	if len(value) < 2 || h.calibrator == nil || value[1] != byte(h.calibrationKind) {
+		if len(value) < 3 || value[0] != calibrationV1 || value[1] == 0 || int(value[1]) >= len(calibrations) {
+			return nil, fmt.Errorf("calibration of %s: %w", m.label(head), ErrCorrupt)
+		}
+		return func() {}, nil
+	}
+	to := newCalibrator(h.calibrationKind)
+	if err := to.decode(value); err != nil {
+		return nil, fmt.Errorf("calibration of %s: %w", m.label(head), err)
+	}
+	return func() { _ = h.calibrator.decode(value) }, nil
+}
+
 // blank says whether an entry is as in a new model.
 func (m *Model) blank(id uint32) bool {
 	head, page := (*weightPages)(m).split(id)
-	if head >= uint(len(m.heads)) {
+	switch head {
+	case uint(len(m.heads)):
 		return m.heads[page].clock.blank()
+	case uint(len(m.heads)) + 1:
+		c := m.heads[page].calibrator
+		return c == nil || c.blank()
 	}
 	return m.heads[head].blankPage(page)
 }
@@ -114,8 +156,12 @@ func (m *Model) blank(id uint32) bool {
 // clear makes an entry blank.
 func (m *Model) clear(id uint32) {
 	head, page := (*weightPages)(m).split(id)
-	if head >= uint(len(m.heads)) {
+	switch head {
+	case uint(len(m.heads)):
 		m.heads[page].clock.set(clock{})
+		return
+	case uint(len(m.heads)) + 1:
+		m.heads[page].calibrator.reset()
 		return
 	}
 	m.heads[head].setPage(page, &pageImage{})
@@ -142,6 +188,9 @@ func (m *Model) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 	}
 	m.set.Loaded(id, sum)
 	put()
+	if id >= m.calibrationID(0) && m.blank(id) {
+		m.set.Remove(id) // it was of another kind
+	}
 	return true, nil
 }
 
