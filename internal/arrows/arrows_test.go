@@ -26,8 +26,8 @@ var rooms = map[string][]string{
 	"configs":             nil,
 	"deploy":              nil,
 	"internal/arrows":     nil,
-	"internal/crash":      {all},                                                                                                                                                    // tests alone
-	"internal/tools":      {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic", "internal/drift", "internal/model"}, // to measure what is inside, and to write it down
+	"internal/crash":      {all},                                                                                                                                                                         // tests alone
+	"internal/tools":      {"internal/event", "internal/dirty", "internal/state", "internal/features", "internal/config", "internal/synthetic", "internal/drift", "internal/model", "internal/feedback"}, // to measure what is inside, and to write it down
 	"internal/config":     nil,
 	"internal/event":      nil,
 	"internal/dirty":      nil,

@@ -34,7 +34,7 @@ var onSynthetic = []contest{
 		speed:  noGoal, logLoss: atMost(0.3185), auc: noGoal, nonZero: atMost(120_000), peer: "vw-ftrl-l1",
 	},
 	{
-		runner: race.Runner{Name: "FM, k=8", Learner: "fm", Hyper: model.Hyper{Alpha: 0.1, Factors: 8, Latent: model.Rates{Alpha: 0.05}, Spread: 0.02}},
+		runner: race.Runner{Name: "FM, k=8", Learner: "fm", Hyper: model.Hyper{Alpha: 0.1, Factors: 8, Latent: model.Rates{Alpha: 0.07, Beta: 2}, Spread: 0.03}},
 		speed:  atLeast(350_000), logLoss: atMost(0.3147), auc: noGoal, nonZero: noGoal,
 	},
 	{
