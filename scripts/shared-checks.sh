@@ -26,6 +26,9 @@ SYNTHETIC=long go test -count=1 -run TruePairs ./internal/crosses
 echo "the curve of examination and the hidden relevance, from the clicks of the synthetic stream"
 SYNTHETIC=long go test -count=1 -v -run HiddenRelevance ./internal/examination
 
+echo "a known curve laid over the clicks of kuairand, found and undone"
+OVERLAY=$(cd "$data/kuairand" && pwd) go test -count=1 -v -run CurveLaidOver ./cmd/recsvc
+
 echo "windowed features of the shipped configurations against a recount of all raw events"
 TWIN_DATA=$(cd "$data" && pwd) go test -count=1 -v -timeout 30m -run RecountOfRealData ./internal/features
 
