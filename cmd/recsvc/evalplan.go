@@ -34,11 +34,13 @@ func planEval(c *config.Config, grid, compare string) ([]evalPlan, error) {
 	}
 	var plans []evalPlan
 	for _, p := range points {
-		tuned := c
+		var settings []config.Setting
 		for _, s := range p {
-			if tuned, err = tuned.Tuned(s.Key, s.Value); err != nil {
-				return nil, err
-			}
+			settings = append(settings, config.Setting(s))
+		}
+		tuned, err := c.Tuned(settings...)
+		if err != nil {
+			return nil, err
 		}
 		for _, w := range ways {
 			w.config = tuned

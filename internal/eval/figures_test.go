@@ -150,6 +150,7 @@ func TestIntervalsHoldTheTrueDifferenceWhenUsersDiffer(t *testing.T) {
 			naiveHeld++
 		}
 	}
+	t.Logf("%d of %d hold 0, %d that take exposures for independent", held, streams, naiveHeld)
 	if held < streams*90/100 || held > streams*99/100 || naiveHeld > streams*70/100 {
 		t.Errorf("%d of %d intervals hold 0, and %d that take exposures for independent; mean difference %v", held, streams, naiveHeld, value)
 	}
