@@ -26,7 +26,8 @@ be that of the heads of one name (click.alpha). What the join depends on (window
 
 -compare sets learning in real time beside models that are made anew every so often: -compare online,1h,24h. For each time there are three
 arms: weights of the last boundary with features of now, features of the last boundary with weights of now, and both of the last boundary,
-which is what a nightly pipeline serves. Boundaries are multiples of the time in UTC.
+which is what a nightly pipeline serves. Boundaries are multiples of the time in UTC. A model's own refresh, in the configuration, is not
+looked at.
 
 It ends with a table: log-loss, AUC, AUC by user and calibration over everything and over the last half, the gain over the first arm with a
 95 % interval over users (a delete-a-group jackknife with 100 groups of users), CPU time, memory, and after how many examples the
