@@ -23,7 +23,10 @@ import (
 // were learned is no matter: a trainer may change its rates without its servers.
 func (a *app) servingDefinitions() [32]byte {
 	type head struct {
-		Name string
+		Name, Learner string
+		Link          model.Link
+		Factors       int     `json:",omitempty"`
+		Spread        float64 `json:",omitempty"` // what latent vectors begin with follows from it
 	}
 	type shape struct {
 		Name  string
@@ -38,7 +41,12 @@ func (a *app) servingDefinitions() [32]byte {
 		m := &a.config.Models[i]
 		s := shape{Name: m.Name, Bits: m.Bits}
 		for j := range m.Heads {
-			s.Heads = append(s.Heads, head{Name: m.Heads[j].Name})
+			h := &m.Heads[j]
+			of := head{Name: h.Name, Learner: h.Learner, Link: linkOf(h)}
+			if h.Learner == "fm" {
+				of.Factors, of.Spread = h.Factors, h.Spread
+			}
+			s.Heads = append(s.Heads, of)
 		}
 		about.Models = append(about.Models, s)
 	}
