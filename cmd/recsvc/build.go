@@ -152,7 +152,7 @@ func newModel(c *config.Config, at int, slicer *validation.Slicer) (*model.Model
 			return nil, c.Errorf(fmt.Sprintf("%s.heads[%d].examination", path, i), "%v", err)
 		}
 		opts.Heads = append(opts.Heads, model.HeadOptions{
-			Name: h.Name, Examination: exam, Calibration: calibration, Link: linkOf(&h), MinTheta: h.MinTheta, Learner: h.Learner, Hyper: hyperOf(&h),
+			Name: h.Name, Examination: exam, Calibration: calibration, Link: linkOf(&h), MinTheta: h.MinTheta, Learner: h.Learner, Hyper: hyperOf(&h), Upkeep: upkeep(&h),
 			Validation: validation.Options{Wait: h.Window, Spans: c.Validation.Windows, Slicer: slicer},
 		})
 	}
@@ -176,7 +176,7 @@ func linkOf(h *config.Head) model.Link {
 func hyperOf(h *config.Head) model.Hyper {
 	return model.Hyper{
 		Alpha: h.Alpha, Beta: h.Beta, L1: h.L1, L2: h.L2, Clip: h.Clip, Decay: h.Decay,
-		Factors: h.Factors, Spread: h.Spread, Latent: model.Rates(h.Latent),
+		Factors: h.Factors, Spread: h.Spread, Seed: h.Seed, Latent: model.Rates(h.Latent),
 	}
 }
 

@@ -214,6 +214,7 @@ func (k *checker) head(path string, h *Head, names map[string]bool) {
 	k.that(h.Clip > 0, path+".clip", "must be above 0")
 	k.learner(path, h)
 	k.that(h.MinTheta >= 0 && h.MinTheta <= 1, path+".min_theta", "must lie in [0, 1]; 0 is off")
+	k.upkeep(path, h)
 	k.evidence(path, h)
 }
 

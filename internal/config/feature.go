@@ -132,7 +132,31 @@ type Head struct {
 	Factors     int           `yaml:"factors"` // of fm: length of a latent vector; 8
 	Latent      Latent        `yaml:"latent"`  // of fm: the rates of latent vectors
 	Spread      float64       `yaml:"spread"`  // of fm: latent vectors begin within ± half of it; 0.2
+	Seed        uint64        `yaml:"seed"`    // of fm: of where latent vectors begin; 0
 	Decay       float64       `yaml:"decay"`   // of sgd: examples after which the rate is down by √2; 0: it stays
+	Admit       Admit         `yaml:"admit"`   // which slots of the weight table learn; all
+	Evict       Span          `yaml:"evict"`   // slots not seen for so long are emptied; never
+	Forget      Forget        `yaml:"forget"`  // rates rise again; never
+	Scale       bool          `yaml:"scale"`   // learning does not depend on the unit of a number; false
+}
+
+// Admit says which slots learn. At most one is given.
+type Admit struct {
+	After int     `yaml:"after"` // a slot learns from its so many-th sighting on, 1 to 15; 1
+	Share float64 `yaml:"share"` // or a slot that does not learn is admitted with this probability at each sighting; 1
+}
+
+// Span is a number of examples of a head, or a stretch of event time. At most one is given.
+type Span struct {
+	Examples int64         `yaml:"examples"` // at least 1000
+	Time     time.Duration `yaml:"time"`
+}
+
+// Forget lets the sums that rates fall by fade.
+type Forget struct {
+	Examples int64         `yaml:"examples"` // half-life in examples of the head, at least 1000
+	Time     time.Duration `yaml:"time"`     // or in event time
+	To       float64       `yaml:"to"`       // what they fall towards; 0
 }
 
 // Latent are the rates of a factorization machine's latent vectors.
@@ -173,7 +197,7 @@ func (m *Model) setDefaults() { m.Bits = 22 }
 func (h *Head) setDefaults() {
 	*h = Head{
 		Window: 30 * time.Minute, Delay: "correct", Examination: "none", WeightCap: 10, Sample: Sample{Negatives: 1, Slice: 10 * time.Minute, Unseen: Unseen{By: "uniform", Weight: 1}},
-		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2, Calibration: "none",
+		Learner: "ftrl", Alpha: 0.03, Beta: 1, Clip: 100, Factors: 8, Spread: 0.2, Admit: Admit{After: 1, Share: 1}, Calibration: "none",
 	}
 }
 

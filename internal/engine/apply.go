@@ -112,6 +112,7 @@ func (e *Engine) advance() {
 	}
 	e.release(w)
 	e.refresh(w)
+	e.lineup.advance(w)
 	e.joiner.Advance(w)
 	if e.Parts.Examination != nil && !e.opts.FeaturesOnly {
 		e.Parts.Examination.Advance(int64(w))
@@ -170,6 +171,9 @@ func (e *Engine) Learn(s feedback.Step) {
 	}
 	seat := &e.lineup.seats[s.Head]
 	if e.standings.tuned[seat.at].frozen {
+		if e.opts.Tap == nil {
+			e.lineup.learn(&s) // learns nothing, and counts
+		}
 		return
 	}
 	e.steps++

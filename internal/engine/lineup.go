@@ -144,6 +144,13 @@ func (l *lineup) predict(dst []float32, shared, own model.Vector) {
 	}
 }
 
+// advance tells the models what time it is.
+func (l *lineup) advance(watermark event.Time) {
+	for _, m := range l.models {
+		m.Advance(int64(watermark))
+	}
+}
+
 // learn takes a step of a flat head, and says whether it was learned.
 func (l *lineup) learn(s *feedback.Step) bool {
 	seat := &l.seats[s.Head]

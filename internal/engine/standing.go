@@ -223,11 +223,6 @@ func (e *Engine) tune(r *event.Record) error {
 		e.passedOver(r, t.Model)
 		return nil
 	}
-	for _, rate := range t.Rates {
-		if _, ok := e.lineup.models[i].Find(rate.Head); !ok {
-			e.passedOver(r, FlatName(t.Model, rate.Head))
-		}
-	}
 	s := e.standings
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,9 +233,7 @@ func (e *Engine) tune(r *event.Record) error {
 		e.Models[i].Freeze(to.frozen)
 	}
 	for _, rate := range t.Rates {
-		if err := e.retune(i, rate); err != nil {
-			return err
-		}
+		e.retune(r, i, rate)
 	}
 	if t.Refresh != nil {
 		to.refreshed, to.refresh = true, *t.Refresh
@@ -249,21 +242,27 @@ func (e *Engine) tune(r *event.Record) error {
 	return nil
 }
 
+// retune gives a head of the i-th model another rate; predictions stay as they are at this moment.
+func (e *Engine) retune(r *event.Record, i int, rate event.Rate) {
+	m := e.Models[i]
+	h, ok := m.Find(rate.Head)
+	if !ok {
+		e.passedOver(r, FlatName(m.Name(), rate.Head))
+		return
+	}
+	if err := m.Retune(h, m.Head(h).AtRate(rate.Alpha)); err != nil {
+		e.log.Warn("the log gives a rate that no head can learn with: passed over", zap.Error(err),
+			zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset))
+		return
+	}
+	e.standings.tuned[i].alpha[h] = rate.Alpha
+}
+
 // seat brings into force what was loaded, and what is configured otherwise than it was.
 func (e *Engine) seat() error {
 	s := e.standings
 	for i := range s.tuned {
 		e.Models[i].Freeze(s.tuned[i].frozen)
-		for h, alpha := range s.tuned[i].alpha {
-			if alpha == 0 {
-				continue
-			}
-			hyper := e.Models[i].Head(h).Hyper()
-			hyper.Alpha = alpha
-			if err := e.Models[i].Resume(h, hyper); err != nil {
-				return err
-			}
-		}
 		if s.tuned[i].held {
 			e.Models[i].Hold(true) // though nothing may have been published
 		}
@@ -283,21 +282,5 @@ func (e *Engine) seat() error {
 		zap.String("promoted", s.promoted), zap.String("champion", e.lineup.models[e.lineup.champion.Load()].Name()))
 	s.set.Remove(0)
 	s.promoted = ""
-	return nil
-}
-
-// retune gives a head another rate. No prediction changes at this moment. A head that is not configured any more is passed over.
-func (e *Engine) retune(i int, rate event.Rate) error {
-	m := e.Models[i]
-	h, ok := m.Find(rate.Head)
-	if !ok {
-		return nil
-	}
-	hyper := m.Head(h).Hyper()
-	hyper.Alpha = rate.Alpha
-	if err := m.Retune(h, hyper); err != nil {
-		return err
-	}
-	e.standings.tuned[i].alpha[h] = rate.Alpha
 	return nil
 }

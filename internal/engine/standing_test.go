@@ -87,6 +87,38 @@ func TestAFrozenModelPredictsAndIsJudgedButDoesNotLearn(t *testing.T) {
 	l.stop()
 }
 
+func TestARateOfTheLogIsLearnedWithAndLeavesPredictionsAlone(t *testing.T) {
+	dir := t.TempDir()
+	l := openSide(t, dir, twoModels(t)).follow()
+	show := func(request string, seconds float64) {
+		e, c := behaviour("exposure", "u1", "i1", at(seconds)), behaviour("click", "u1", "i1", at(seconds+1))
+		e.Event.Request, c.Event.Request = request, request
+		l.append(e, c)
+	}
+	show("r1", 1)
+	shared, own := l.vectors("u1", "i1", nil, at(5))
+	logit := func() float64 { return l.Models[0].Head(0).Logit(shared, own) }
+	before, other := logit(), l.Models[0].Head(1).Hyper()
+	l.append(tuning(event.Tuning{Model: "ctr", Rates: []event.Rate{{Head: "click", Alpha: 0.7}, {Head: "gone", Alpha: 1}}}))
+	if got := l.Models[0].Head(0).Hyper().Alpha; got != 0.7 || l.Models[0].Head(1).Hyper() != other {
+		t.Errorf("rate %v, want 0.7; the other head's %+v", got, l.Models[0].Head(1).Hyper())
+	}
+	if logit() != before || l.Standing(0).Alpha[0] != 0.7 {
+		t.Errorf("logit %v, then %v; standing %+v", before, logit(), l.Standing(0))
+	}
+	if l.append(tuning(event.Tuning{Model: "ctr", Rates: []event.Rate{{Head: "click", Alpha: 1e300}}})); l.Standing(0).Alpha[0] != 0.7 {
+		t.Errorf("a rate that is no float32 is taken: %+v", l.Standing(0))
+	}
+	l.stop()
+	again := openSide(t, dir, twoModels(t))
+	if got := again.Models[0].Head(0).Hyper().Alpha; got != 0.7 {
+		t.Errorf("after a start the rate is %v", got)
+	}
+	if err := again.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // modelWeights is a text of all weights.
 func modelWeights(m *model.Model) (text string) {
 	_ = m.Pages(func(key, value []byte) error {
@@ -104,6 +136,7 @@ func TestWhatTheLogSaysOfAModelIsState(t *testing.T) {
 		tuning(event.Tuning{Model: "next", Refresh: pointer(10 * time.Minute)}),
 		tuning(event.Tuning{Model: "ctr", Frozen: pointer(false), Refresh: pointer(time.Hour)}),
 		tuning(event.Tuning{Model: "gone", Frozen: pointer(true)}),
+		tuning(event.Tuning{Model: "ctr", Rates: []event.Rate{{Head: "click", Alpha: 0.5}}}),
 	} {
 		log = insert(log, 200*(i+1), r)
 	}

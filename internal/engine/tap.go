@@ -63,6 +63,9 @@ func (l *Learner) Predict(dst []float32, shared, own feedback.Vector) {
 	l.lineup.predict(dst, model.Vector(shared), model.Vector(own))
 }
 
+// Advance tells the models what time it is.
+func (l *Learner) Advance(watermark event.Time) { l.lineup.advance(watermark) }
+
 // Learn takes a step.
 func (l *Learner) Learn(s feedback.Step) { l.lineup.learn(&s) }
 

@@ -12,9 +12,6 @@ import (
 // Online is an arm's learner whose predictions move with every step, as a server's do.
 type Online struct{ *engine.Learner }
 
-// Advance implements Learner.
-func (Online) Advance(event.Time) {}
-
 // Refreshed learns as ever, and predicts with the weights of the last multiple of a stretch of event time: what a server does to which a
 // model is brought every hour, or every day.
 type Refreshed struct {
@@ -47,6 +44,7 @@ func (r *Refreshed) Settle(s feedback.Settled, p []float32) { r.served.Settle(s,
 
 // Advance implements Learner.
 func (r *Refreshed) Advance(watermark event.Time) {
+	r.live.Advance(watermark)
 	if watermark < r.next {
 		return
 	}

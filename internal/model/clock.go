@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // clock counts what a head has learned, and what it has done by it, where its learner or its upkeep depends on it.
@@ -11,13 +12,16 @@ type clock struct {
 	id    uint32
 	steps uint64 // examples with a gradient that is not 0
 
-	origin, now   int64 // by Model.Advance, at the first example and at the last; 0: not told
-	evict, forget sweep
+	tuned          bool // whether the rates are others than the configured ones
+	linear, latent Rates
+	origin, now    int64 // by Model.Advance, at the first example and at the last; 0: not told
+	evict, forget  sweep
 }
 
 // clockKey ends the key of a clock. Its value, of uvarints of the least length:
 //
-//	version u8 = 2 | steps, above 0 | origin | now − origin | visits of evict | visits of forget
+//	version u8 = 2 | steps | origin | now − origin | visits of evict | visits of forget | of a tuned head: α, β, λ1, λ2 f64, those of
+//	latent vectors f64
 //
 // Version 1 had the steps alone.
 const (
@@ -39,9 +43,9 @@ func (c *clock) tick(set pages, now int64) uint64 {
 	return c.steps - 1
 }
 
-func (c *clock) blank() bool { return c.steps == 0 }
+func (c *clock) blank() bool { return c.steps == 0 && !c.tuned }
 
-// set takes over what was stored.
+// set takes over what was stored, but for the rates.
 func (c *clock) set(from clock) {
 	c.steps, c.origin, c.now = from.steps, from.origin, from.now
 	c.evict.visits, c.forget.visits = from.evict.visits, from.forget.visits
@@ -51,6 +55,13 @@ func (c *clock) append(dst []byte) []byte {
 	dst = append(dst, clockV2)
 	for _, x := range [...]uint64{c.steps, uint64(c.origin), uint64(c.now - c.origin), c.evict.visits, c.forget.visits} {
 		dst = binary.AppendUvarint(dst, x)
+	}
+	if c.tuned {
+		for _, r := range [...]Rates{c.linear, c.latent} {
+			for _, x := range [...]float64{r.Alpha, r.Beta, r.L1, r.L2} {
+				dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
+			}
+		}
 	}
 	return dst
 }
@@ -73,8 +84,27 @@ func decodeClock(value []byte) (c clock, err error) {
 	}
 	c.steps, c.origin, c.now = xs[0], int64(xs[1]), int64(xs[1]+xs[2])
 	c.evict.visits, c.forget.visits = xs[3], xs[4]
-	if len(rest) > 0 || c.steps == 0 || c.origin < 0 || c.now < c.origin {
+	if c.tuned = len(rest) > 0; c.tuned {
+		rest = c.decodeRates(rest)
+	}
+	if len(rest) > 0 || c.blank() || c.origin < 0 || c.now < c.origin {
 		return c, fmt.Errorf("%w: % x", ErrCorrupt, value)
 	}
 	return c, nil
+}
+
+// decodeRates returns what is not as it should be: nothing.
+func (c *clock) decodeRates(b []byte) (rest []byte) {
+	if len(b) != 64 {
+		return b
+	}
+	for i, r := range [...]*Rates{&c.linear, &c.latent} {
+		for j, x := range [...]*float64{&r.Alpha, &r.Beta, &r.L1, &r.L2} {
+			*x = math.Float64frombits(binary.LittleEndian.Uint64(b[32*i+8*j:]))
+		}
+		if r.check() != nil {
+			return b
+		}
+	}
+	return nil
 }

@@ -44,6 +44,7 @@ type Head struct {
 	validation      *validation.Head
 	counters        counters
 	clock           clock
+	configured      Hyper
 	upkeep          Upkeep
 	upkept          bool // whether there is anything to keep up
 	frozen          bool
@@ -59,6 +60,7 @@ func newHead(o HeadOptions, kind int, m *Model, v *validation.Head) *Head {
 		examination: o.Examination, minTheta: o.MinTheta, link: o.Link, now: &m.now,
 		calibrator: newCalibrator(o.Calibration), calibrationKind: o.Calibration,
 	}
+	h.configured = o.Hyper
 	h.setHyper(o.Hyper)
 	seated := h.shape
 	if o.Upkeep.extra() {

@@ -59,9 +59,9 @@ func LoadServing(models []*Model, key, value []byte) (bool, error) {
 			continue
 		}
 		if id >= m.calibrationID(0) {
-			put, err := m.decode(id, value)
+			entry, err := m.decode(id, value)
 			if err == nil {
-				put()
+				entry.put()
 			}
 			return true, err
 		}

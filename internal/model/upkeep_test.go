@@ -77,43 +77,85 @@ func TestPredictionsStayWhereRatesChange(t *testing.T) {
 }
 
 // Without its rebase a change of rate would do what the test above forbids.
-func TestResumingAtOtherRatesMovesWeights(t *testing.T) {
+func TestRatesWithoutRebaseMoveWeights(t *testing.T) {
 	m := mustNew(t, battery("ftrl"))
 	examples := randomExamples(50, 400)
 	learnAll(m, examples)
-	to := m.Head(0).Hyper()
-	to.Alpha *= 5
-	if err := m.Resume(0, to); err != nil {
-		t.Fatal(err)
-	}
-	before := m.Head(0).Logit(examples[7].Shared, examples[7].Own)
+	h := m.Head(0)
+	h.tune(h.AtRate(5 * h.Hyper().Alpha))
+	before := h.Logit(examples[7].Shared, examples[7].Own)
 	m.Learn(0, &Example{Shared: examples[7].Shared, Own: examples[7].Own, Y: 1, Weight: 1e-6})
-	if after := m.Head(0).Logit(examples[7].Shared, examples[7].Own); math.Abs(after-before) < 0.1 {
+	if after := h.Logit(examples[7].Shared, examples[7].Own); math.Abs(after-before) < 0.1 {
 		t.Errorf("logit %v, then %v: the other test shows nothing", before, after)
 	}
 }
 
-func TestARateThatIsRetunedAfterALoadOnlyResumes(t *testing.T) {
+func double(t *testing.T, m *Model) {
+	t.Helper()
+	for head, h := range m.Heads() {
+		if err := m.Retune(head, h.AtRate(2*h.Hyper().Alpha)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRatesAreStoredWithTheWeights(t *testing.T) {
 	everyLearner(t, func(t *testing.T, opts Options) {
 		examples := randomExamples(51, 600)
 		whole := mustNew(t, opts)
-		retune := func(m *Model, tune func(int, Hyper) error) {
-			for head := range m.Heads() {
-				to := m.Head(head).Hyper()
-				to.Alpha *= 2
-				if err := tune(head, to); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
 		learnAll(whole, examples[:300])
-		retune(whole, whole.Retune)
+		double(t, whole)
 		again := loaded(t, opts, contents(whole))
-		retune(again, again.Resume)
+		if again.Head(0).Hyper() != whole.Head(0).Hyper() {
+			t.Fatalf("rates %+v, loaded as %+v", whole.Head(0).Hyper(), again.Head(0).Hyper())
+		}
 		learnAll(whole, examples[300:])
 		learnAll(again, examples[300:])
 		if !slices.Equal(cells(whole), cells(again)) {
 			t.Error("weights differ from those of a model never saved")
+		}
+	})
+}
+
+func TestARateThatGoesBackLeavesNothingBehind(t *testing.T) {
+	m := mustNew(t, battery("ftrl"))
+	contents(m)
+	double(t, m)
+	for head, h := range m.Heads() {
+		if err := m.Retune(head, h.AtRate(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := contents(m); len(left) != 0 {
+		t.Errorf("%q", left)
+	}
+}
+
+// A snapshot from before a change of rate is learned on at the rate of now, and predicts as it did.
+func TestRestoredWeightsTakeTheRatesOfNow(t *testing.T) {
+	everyLearner(t, func(t *testing.T, opts Options) {
+		m, examples := mustNew(t, opts), randomExamples(57, 400)
+		learnAll(m, examples)
+		before := predictions(m, examples)
+		keys, values := snapshot(t, m)
+		double(t, m)
+		rates := m.Head(0).Hyper()
+		r := m.Restore()
+		for i := range keys {
+			if ok, err := r.LoadPage(keys[i], values[i]); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		r.Finish()
+		if m.Head(0).Hyper() != rates || !slices.Equal(before, predictions(m, examples)) {
+			t.Fatal("rates or predictions have changed")
+		}
+		if _, ok := m.Head(0).learner.(*sgd); ok {
+			return
+		}
+		m.Learn(0, &Example{Shared: examples[7].Shared, Own: examples[7].Own, Y: 1, Weight: 1e-6})
+		if p := predictions(m, examples[7:8])[0]; math.Abs(float64(p-before[7*len(m.Heads())])) > 1e-3 {
+			t.Errorf("the smallest of steps moves a prediction from %v to %v", before[7*len(m.Heads())], p)
 		}
 	})
 }

@@ -104,8 +104,15 @@ func (m *Model) calibrationID(head int) uint32 { return m.clockID(len(m.heads)) 
 // entries is how many ids there are.
 func (m *Model) entries() uint32 { return m.calibrationID(len(m.heads)) }
 
-// decode checks an entry and returns what puts it in its place; nothing is changed before that is called.
-func (m *Model) decode(id uint32, value []byte) (put func(), err error) {
+// stored is an entry that was read and found good.
+type stored struct {
+	put   func() // puts it in its place
+	head  *Head
+	clock *clock // nil: a page
+}
+
+// decode checks an entry; nothing is changed before put is called.
+func (m *Model) decode(id uint32, value []byte) (stored, error) {
 	head, page := (*weightPages)(m).split(id)
 	if head > uint(len(m.heads)) {
 		return m.decodeCalibration(int(page), value)
@@ -113,31 +120,33 @@ func (m *Model) decode(id uint32, value []byte) (put func(), err error) {
 	if head == uint(len(m.heads)) {
 		c, err := decodeClock(value)
 		if err != nil {
-			return nil, fmt.Errorf("clock of %s: %w", m.label(int(page)), err)
+			return stored{}, fmt.Errorf("clock of %s: %w", m.label(int(page)), err)
 		}
-		return func() { m.heads[page].clock.set(c) }, nil
+		h := m.heads[page]
+		return stored{func() { h.clock.set(c) }, h, &c}, nil
 	}
-	image, err := m.heads[head].decodePage(value)
+	h := m.heads[head]
+	image, err := h.decodePage(value)
 	if err != nil {
-		return nil, fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
+		return stored{}, fmt.Errorf("page %d of %s: %w", page, m.label(int(head)), err)
 	}
-	return func() { m.heads[head].setPage(page, image) }, nil
+	return stored{func() { h.setPage(page, image) }, h, nil}, nil
 }
 
 // decodeCalibration is decode for a calibration. One of a kind that the head no longer has leaves the head's as it is.
-func (m *Model) decodeCalibration(head int, value []byte) (put func(), err error) {
+func (m *Model) decodeCalibration(head int, value []byte) (stored, error) {
 	h := m.heads[head]
 	if len(value) < 2 || h.calibrator == nil || value[1] != byte(h.calibrationKind) {
 		if len(value) < 3 || value[0] != calibrationV1 || value[1] == 0 || int(value[1]) >= len(calibrations) {
-			return nil, fmt.Errorf("calibration of %s: %w", m.label(head), ErrCorrupt)
+			return stored{}, fmt.Errorf("calibration of %s: %w", m.label(head), ErrCorrupt)
 		}
-		return func() {}, nil
+		return stored{put: func() {}, head: h}, nil
 	}
 	to := newCalibrator(h.calibrationKind)
 	if err := to.decode(value); err != nil {
-		return nil, fmt.Errorf("calibration of %s: %w", m.label(head), err)
+		return stored{}, fmt.Errorf("calibration of %s: %w", m.label(head), err)
 	}
-	return func() { _ = h.calibrator.decode(value) }, nil
+	return stored{put: func() { _ = h.calibrator.decode(value) }, head: h}, nil
 }
 
 // blank says whether an entry is as in a new model.
@@ -153,7 +162,13 @@ func (m *Model) blank(id uint32) bool {
 	return m.heads[head].blankPage(page)
 }
 
-// clear makes an entry blank.
+// tells reports whether an entry is a clock that tells rates: it stays when it is cleared.
+func (m *Model) tells(id uint32) bool {
+	head, clock := (*weightPages)(m).split(id)
+	return head == uint(len(m.heads)) && m.heads[clock].clock.tuned
+}
+
+// clear makes an entry blank, but for rates.
 func (m *Model) clear(id uint32) {
 	head, page := (*weightPages)(m).split(id)
 	switch head {
@@ -182,12 +197,15 @@ func (m *Model) Load(key, value []byte, sum dirty.Sum) (bool, error) {
 	if !ok || err != nil {
 		return ok, err
 	}
-	put, err := m.decode(id, value)
+	entry, err := m.decode(id, value)
 	if err != nil {
 		return true, err
 	}
 	m.set.Loaded(id, sum)
-	put()
+	entry.put()
+	if entry.clock != nil {
+		entry.head.learnedAt(entry.clock)
+	}
 	if id >= m.calibrationID(0) && m.blank(id) {
 		m.set.Remove(id) // it was of another kind
 	}
@@ -214,15 +232,17 @@ func (m *Model) Pages(fn func(key, value []byte) error) error {
 }
 
 // Restore is the replacement of a model's weights by a snapshot's, page by page, beside readers, who see a page of
-// the one or the other. Metrics are left alone: they tell how the server predicted, whatever with.
+// the one or the other. Metrics are left alone: they tell how the server predicted, whatever with; and so are rates: weights that were
+// learned at others are learned on at those of now.
 type Restore struct {
 	m      *Model
 	loaded []bool // by id
+	clocks map[*Head]*clock
 }
 
 // Restore begins the replacement. Nothing else may be done with the model until Finish.
 func (m *Model) Restore() *Restore {
-	return &Restore{m: m, loaded: make([]bool, m.entries())}
+	return &Restore{m: m, loaded: make([]bool, m.entries()), clocks: make(map[*Head]*clock)}
 }
 
 // LoadPage takes over one page. It is false when the page is not this model's, as of a head that it does not have.
@@ -235,12 +255,15 @@ func (r *Restore) LoadPage(key, value []byte) (bool, error) {
 	if r.loaded[id] {
 		return true, fmt.Errorf("key %q: %w", key, errTwice)
 	}
-	put, err := r.m.decode(id, value)
+	entry, err := r.m.decode(id, value)
 	if err != nil {
 		return true, err
 	}
 	r.m.set.Touch(id)
-	put()
+	entry.put()
+	if entry.clock != nil {
+		r.clocks[entry.head] = entry.clock
+	}
 	r.loaded[id] = true
 	return true, nil
 }
@@ -263,8 +286,21 @@ func (r *Restore) Finish() {
 	m := r.m
 	for i, loaded := range r.loaded {
 		if id := uint32(i); !loaded && !m.blank(id) {
-			m.set.Remove(id)
+			if m.tells(id) {
+				m.set.Touch(id)
+			} else {
+				m.set.Remove(id)
+			}
 			m.clear(id)
+		}
+	}
+	for _, h := range m.heads {
+		c := r.clocks[h]
+		if c == nil {
+			c = &clock{}
+		}
+		if !h.sameRates(c) {
+			h.rebaseAll(rebasing{n: sameN})
 		}
 	}
 }
