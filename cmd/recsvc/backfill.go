@@ -162,7 +162,7 @@ func (b *backfill) successor() (*engine.Successor, error) {
 }
 
 // look notes how far it has come, and refuses to take more memory than the server can spare.
-func (b *backfill) look(s *engine.Successor) error {
+func (b *backfill) look(s rerun) error {
 	b.place.Store(s.Place().Offset(0))
 	if budget := memoryBudget(b.app.config); budget > 0 && s.Bytes() > budget/2 {
 		return fmt.Errorf("the changed features take %s of memory beside those of before, more than half of memory.budget", sizeText(s.Bytes()))

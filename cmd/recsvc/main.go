@@ -51,6 +51,7 @@ func commands() []command {
 		{"parity", "-data DIR [-config FILE] [-since TIME] [-until TIME] [-json]", "compare vectors captured live with those that the log makes anew", parityCheck},
 		{"archive", "-data DIR -out DIR [-from TIME] [-to TIME] [-append] [-json]", "write the log as Parquet files that any engine can query", archiveLog},
 		{"backfill", "-config FILE -data DIR [-archive DIR]", "make the state of changed features from the log, with the server stopped", refillCommand},
+		{"train", "-config FILE -data DIR [-model NAME] [-passes N] [-shuffle] [-json]", "train a challenger in several passes over the log, with the server stopped", trainModel},
 		{"autofeature", "-from FILE… [-items FILE] [-users FILE] [-n EVENTS] [-out FILE]", "propose a configuration from a sample of events", proposeFeatures},
 		{"crosses", "-from FILE… | -data DIR  [-items FILE] [-users FILE] [-config FILE] [-head HEAD] [-n EXPOSURES] [-keep CROSSES] [-budget EXPOSURES] [-out FILE]", "search for pairs of features that tell more together", findCrosses},
 		{"restore", "-from FILE -data DIR [-config FILE]", "make a data directory from a backup", restore},

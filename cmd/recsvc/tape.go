@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"recsvc/internal/engine"
 	"recsvc/internal/event"
 	"recsvc/internal/ingest"
 )
@@ -35,8 +34,15 @@ func (t *tape) stop() {
 	}
 }
 
+// rerun applies records that are given to it; *engine.Successor and *engine.Rerun do.
+type rerun interface {
+	Place() event.Cursor
+	Bytes() int64
+	Apply(records []event.Record, to event.Cursor) (n int, err error)
+}
+
 // advance applies what lies before a place, which the source must come to; look is called after every batch.
-func (t *tape) advance(s *engine.Successor, to event.Cursor, look func(*engine.Successor) error) error {
+func (t *tape) advance(s rerun, to event.Cursor, look func(rerun) error) error {
 	for !s.Place().Covers(to) {
 		if len(t.rest) == 0 {
 			b, ok := <-t.batches

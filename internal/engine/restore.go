@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -24,6 +25,8 @@ func (e *Engine) applyControl(r *event.Record) error {
 		return e.purge(r)
 	case event.OutboxControl:
 		return e.outbox(r)
+	case event.InstallControl:
+		return e.install(r)
 	case event.PromoteControl:
 		return e.promote(r)
 	case event.TuneControl:
@@ -33,6 +36,11 @@ func (e *Engine) applyControl(r *event.Record) error {
 		return fmt.Errorf("unknown control record %q: it was written by a newer recsvc", c.Type)
 	}
 	id := c.Text("snapshot")
+	if e.opts.Tap != nil { // whose models have no weights
+		e.restores.add(id)
+		e.count(applied)
+		return nil
+	}
 	if definitions := c.Text("definitions"); definitions != e.definitions.Load().String() {
 		// The weights mean nothing here. To stop would make it impossible to learn anew from this log.
 		e.log.Warn("the log rolls the model back to a snapshot of other definitions: passed over, the weights stay",
@@ -120,8 +128,22 @@ func (e *Engine) checkSnapshot(id string) (sum string, err error) {
 		return "", err
 	}
 	defer content.Close()
-	_, err = e.CheckSnapshot(content)
+	d, err := e.CheckSnapshot(content)
+	if err == nil {
+		err = e.lineup.coveredBy(d.Models)
+	}
 	return meta.SHA256, err
+}
+
+// coveredBy refuses a snapshot that was made of some of the models: a restore would leave the others with nothing. Names are
+// name@version; none: nobody has said.
+func (l *lineup) coveredBy(names []string) error {
+	for _, m := range l.models {
+		if len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, m.Name()+"@") }) {
+			return fmt.Errorf("%w: it holds %s, and nothing of %s", ErrSnapshot, strings.Join(names, ", "), m.Name())
+		}
+	}
+	return nil
 }
 
 // DeleteSnapshot removes a snapshot, unless the log rolls back to it, or is about to: ErrRestored. It knows of the log

@@ -25,6 +25,7 @@ type restores struct {
 	set  *dirty.Set
 
 	done, passedOver prometheus.Counter
+	installs         *prometheus.CounterVec // by outcome
 }
 
 // restoreV1: version u8 | id. Key: prefix | number u32, big-endian.
@@ -41,6 +42,10 @@ func newRestores(reg prometheus.Registerer) *restores {
 		Help: "Records of the log that roll the model back, by outcome: restored, or other_definitions, which were passed over.",
 	}, []string{"outcome"})
 	r := &restores{held: map[string]int{}, done: n.WithLabelValues("restored"), passedOver: n.WithLabelValues("other_definitions")}
+	r.installs = promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "recsvc_engine_installs_total",
+		Help: "Records of the log that put trained weights in the place of a model's, by outcome: installed, or passed_over, which did not fit.",
+	}, []string{"outcome"})
 	r.set = dirty.NewSet(r)
 	return r
 }

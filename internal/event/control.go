@@ -16,6 +16,9 @@ const (
 	// OutboxControl is the type of the control record that says what becomes of the outputs of patterns: see Outbox.
 	OutboxControl = "outbox"
 
+	// InstallControl is the type of the control record that puts trained weights in the place of one model's: see Install.
+	InstallControl = "install"
+
 	// PromoteControl is the type of the control record that lets another model serve: see Promotion.
 	PromoteControl = "promote"
 
@@ -31,6 +34,7 @@ var controls = map[string][]string{
 	RestoreControl: {"snapshot", "sha256", "definitions"},
 	PurgeControl:   nil,
 	OutboxControl:  nil,
+	InstallControl: {"model", "snapshot", "sha256", "definitions"},
 	PromoteControl: {"model"},
 	TuneControl:    {"model"},
 }

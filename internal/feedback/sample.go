@@ -24,6 +24,7 @@ type Captured struct {
 
 // Step is one thing for a head to learn. Its vectors may be read until Learn returns.
 type Step struct {
+	ID          uint64 // of the impression, as a Watcher knows it
 	Head        int
 	Shared, Own Vector
 	Y           float32

@@ -94,7 +94,7 @@ func (j *Joiner) emit(step Step, id uint32, h int) {
 func (j *Joiner) step(id uint32) Step {
 	s := j.at(id)
 	shared, own := j.vectors(s)
-	return Step{Shared: shared, Own: own, Weight: s.weight, Time: s.base}
+	return Step{ID: j.birth(id), Shared: shared, Own: own, Weight: s.weight, Time: s.base}
 }
 
 // sampleHash returns a number that is uniform over the impressions: the same for all heads, so that what one model learns from,
