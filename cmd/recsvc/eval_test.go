@@ -36,6 +36,18 @@ func (h history) evaluate(t *testing.T, args ...string) (e struct {
 
 func TestTheOnlineArmIsTheReplayToTheBit(t *testing.T) {
 	h := makeHistory(t)
+	for _, calibration := range []string{"none", "platt"} {
+		t.Run(calibration, func(t *testing.T) {
+			h := h
+			h.config = writeConfig(t, strings.ReplaceAll(smallConfig, "alpha: 0.3", "alpha: 0.3, calibration: "+calibration))
+			sameAsReplay(t, h)
+		})
+	}
+}
+
+// sameAsReplay compares the online arm with a replay under the same configuration.
+func sameAsReplay(t *testing.T, h history) {
+	t.Helper()
 	want := h.replay(t, "-items", h.items, "-users", h.users, "-from", h.first, "-from", h.second)
 	got := h.evaluate(t, "-compare", "1h,online")
 	if got.Examples != 2*h.exposures || len(got.Heads) != 2 || got.Heads[0].Head != "ctr/click" {
