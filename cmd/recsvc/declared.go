@@ -83,3 +83,43 @@ func (d declared) newStore(cold dirty.Reader) (*features.Store, error) {
 	opts.Cold = cold
 	return features.New(d.Features.Definitions, opts)
 }
+
+// models are the definitions of the models in a declaration, by name.
+func (d declared) models() map[string]string {
+	var l struct{ Models []json.RawMessage }
+	_ = json.Unmarshal(d.Learning, &l) // of another version: there are none
+	out := map[string]string{}
+	for _, text := range l.Models {
+		var m struct{ Name string }
+		_ = json.Unmarshal(text, &m)
+		out[m.Name] = string(text)
+	}
+	return out
+}
+
+// changedModels names the models that are new, gone, or other than those of the state, sorted.
+func (d declared) changedModels(to declared) (names []string) {
+	was, is := d.models(), to.models()
+	for name, text := range is {
+		if was[name] != text {
+			names = append(names, name)
+		}
+	}
+	for name := range was {
+		if _, ok := is[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// changedModels is that of the state at hand; nil where it does not say.
+func (a *app) changedModels() []string {
+	meta, _ := a.state.Latest()
+	from, err := declaredBy(meta)
+	if err != nil {
+		return nil
+	}
+	return from.changedModels(declare(a.config))
+}

@@ -98,3 +98,18 @@ func TestAFrozenModelStaysAsItIs(t *testing.T) {
 	s.want(http.StatusBadRequest, nil, "PATCH", "/admin/v1/models/ctr", `{"alpha":{"none":0}}`)
 	s.want(http.StatusBadRequest, nil, "PATCH", "/admin/v1/models/ctr", `{"refresh":"sometimes"}`)
 }
+
+func TestTheModelsThatHaveChangedAreNamed(t *testing.T) {
+	was := declare(readConfig(t, sideBySide, t.TempDir()))
+	for _, tc := range []struct{ name, from, to, want string }{
+		{"nothing", "bits: 14", "bits: 14", ""},
+		{"a rate", "alpha: 0.1}", "alpha: 0.2}", "next"},
+		{"a name", "name: dark", "name: night", "dark, night"},
+		{"who serves, and how often one publishes", "role: shadow", "refresh: 1h", ""},
+	} {
+		is := declare(readConfig(t, strings.Replace(sideBySide, tc.from, tc.to, 1), t.TempDir()))
+		if got := strings.Join(was.changedModels(is), ", "); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}

@@ -161,7 +161,8 @@ func (a *app) learnAnew(reason error) error {
 		return fmt.Errorf("%w; the log no longer holds everything, so that it cannot be made anew: go back to the former "+
 			"configuration, or move %s away to begin with what the log still has%s", reason, a.stateDir(), a.archiveHint())
 	}
-	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()))
+	a.log.Warn("definitions of features or heads have changed: learning anew from the log", zap.Int64("records", a.wal.Next()),
+		zap.Strings("models", a.changedModels()))
 	// Renamed first: what a removal leaves that is killed cannot be opened.
 	if err := errors.Join(a.closeState(), os.Rename(a.stateDir(), a.obsolete()), os.RemoveAll(a.obsolete())); err != nil {
 		return err

@@ -109,14 +109,6 @@ func (a *app) headMetrics() map[string]map[string]api.Metrics {
 	return models
 }
 
-// versions names all models as of a place in the log.
-func (a *app) versions(c event.Cursor) (names []string) {
-	for _, m := range a.models {
-		names = append(names, modelAt(m, c))
-	}
-	return names
-}
-
 // Get implements api.Snapshots.
 func (s *snapshotRoom) Get(_ context.Context, id string) (api.Snapshot, error) {
 	meta, err := s.snapshots.Get(id)

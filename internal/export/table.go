@@ -102,7 +102,7 @@ func (t *Table) Parked(id uint64, at int) {
 	d := &t.drafts[at]
 	w := &waiting{features: d.features, open: len(t.schema.Heads)}
 	w.row.describe(t.record, at)
-	for _, p := range d.p {
+	for _, p := range d.p[:len(t.schema.Heads)] { // raw logits may follow
 		w.row.Heads = append(w.row.Heads, Outcome{Value: math.NaN(), P: p})
 	}
 	t.waiting[id] = w
