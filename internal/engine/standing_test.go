@@ -106,9 +106,6 @@ func TestARateOfTheLogIsLearnedWithAndLeavesPredictionsAlone(t *testing.T) {
 	if logit() != before || l.Standing(0).Alpha[0] != 0.7 {
 		t.Errorf("logit %v, then %v; standing %+v", before, logit(), l.Standing(0))
 	}
-	if l.append(tuning(event.Tuning{Model: "ctr", Rates: []event.Rate{{Head: "click", Alpha: 1e300}}})); l.Standing(0).Alpha[0] != 0.7 {
-		t.Errorf("a rate that is no float32 is taken: %+v", l.Standing(0))
-	}
 	l.stop()
 	again := openSide(t, dir, twoModels(t))
 	if got := again.Models[0].Head(0).Hyper().Alpha; got != 0.7 {
