@@ -210,5 +210,8 @@ func checkWatched(c *config.Config, store *features.Store) error {
 
 func healthOptions(c *config.Config) engine.HealthOptions {
 	d := c.Health.Drift
-	return engine.HealthOptions{Features: d.Features, Sample: d.Sample, Slice: d.Slice, Window: d.Window}
+	return engine.HealthOptions{
+		Features: d.Features, Sample: d.Sample, Slice: d.Slice, Window: d.Window,
+		Hurry: engine.Hurry{Factor: d.Faster.Factor, Outcomes: d.Faster.Outcomes},
+	}
 }

@@ -18,6 +18,13 @@ type Drift struct {
 	Sample   int           `yaml:"sample"`   // one capture in so many is given to the detectors of features and predictions; 16
 	Slice    time.Duration `yaml:"slice"`    // event time whose distribution is compared with the past; 1h
 	Window   int           `yaml:"window"`   // outcomes that count as recent; 2000
+	Faster   Faster        `yaml:"faster"`
+}
+
+// Faster raises the learning rate of a head for a while when its loss has risen.
+type Faster struct {
+	Factor   float64 `yaml:"factor"`   // by which the rate is raised; 1: not at all; 1
+	Outcomes int     `yaml:"outcomes"` // of the head, for which it lasts; 5000
 }
 
 // Quality says when a model is bad. Figures are those of a head's recent outcomes.
@@ -51,7 +58,7 @@ type Promotion struct {
 
 func defaultHealth() Health {
 	return Health{
-		Drift: Drift{Sample: 16, Slice: time.Hour, Window: 2000},
+		Drift: Drift{Sample: 16, Slice: time.Hour, Window: 2000, Faster: Faster{Factor: 1, Outcomes: 5000}},
 		Quality: Quality{
 			MinOutcomes: 1000, MinPositive: 50, MaxEntropy: 1.1, MaxLoss: 1.5, Calibration: 2, MaxRefused: 0.5, MaxWeights: 3,
 		},
@@ -71,6 +78,8 @@ func (k *checker) health() {
 	k.within("health.drift.sample", h.Drift.Sample, 1, 1_000_000)
 	k.that(h.Drift.Slice >= time.Second, "health.drift.slice", "must be at least 1s")
 	k.within("health.drift.window", h.Drift.Window, 10, 50_000)
+	k.that(h.Drift.Faster.Factor >= 1 && h.Drift.Faster.Factor <= 100, "health.drift.faster.factor", "must lie between 1 (off) and 100")
+	k.within("health.drift.faster.outcomes", h.Drift.Faster.Outcomes, 1, 1<<30)
 	q := h.Quality
 	k.within("health.quality.min_outcomes", q.MinOutcomes, 1, 1<<30)
 	k.within("health.quality.min_positive", q.MinPositive, 1, 1<<30)

@@ -193,7 +193,7 @@ func (e *Engine) Settle(s feedback.Settled) {
 	}
 	if e.opts.Tap == nil {
 		e.lineup.settle(&s)
-		e.health.settled(&s)
+		e.pace(s.Head, e.health.settled(&s))
 	}
 	e.settled(s)
 }

@@ -203,6 +203,9 @@ func Open(parts Parts, opts Options) (*Engine, error) {
 		if e.health, err = newHealth(opts.Health, models.names(), parts.Features, e.log); err != nil {
 			return nil, err
 		}
+		for i := range models.seats {
+			e.health.alphas = append(e.health.alphas, models.seats[i].alpha())
+		}
 	}
 	e.sets = e.tables()
 	e.govern() // what is loaded has its share before it comes

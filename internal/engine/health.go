@@ -21,6 +21,7 @@ type HealthOptions struct {
 	Features []string      // numeric features that are watched, at most MaxWatched; one that is not there counts as missing; nil: the first few
 	Sample   int           // one capture in so many is given to the detectors of inputs; 16
 	Slice    time.Duration // of event time, that PSI compares; 1h
+	Hurry    Hurry         // what follows when the loss of a head has risen
 	Window   int           // outcomes of the recent window of a head; 2000
 }
 
@@ -42,7 +43,10 @@ type health struct {
 	captures uint64 // so far
 	refused  quarantine
 	rollback Rollback
-	foreign  []int // parts of the inputs that were loaded and belong to other columns
+	hurry    Hurry
+	alphas   []float64 // by flat head: the configured rate
+	left     []uint64  // by flat head: outcomes for which it still hurries
+	foreign  []int     // parts of the inputs that were loaded and belong to other columns
 
 	point []float64 // scratch: features, then predictions
 }
@@ -62,7 +66,7 @@ func newHealth(o HealthOptions, heads []string, store *features.Store, log *zap.
 	if o.Sample < 1 {
 		return nil, fmt.Errorf("engine: health samples one capture in %d, want 1 or more", o.Sample)
 	}
-	h := &health{heads: heads, sample: uint64(o.Sample), log: log}
+	h := &health{heads: heads, sample: uint64(o.Sample), log: log, hurry: o.Hurry, left: make([]uint64, len(heads))}
 	h.set = dirty.NewSet(h)
 	for range heads {
 		m, err := drift.NewMonitor(drift.MonitorOptions{Recent: o.Window})

@@ -205,3 +205,51 @@ func TestEveryReasonIsDiagnosed(t *testing.T) {
 		}
 	}
 }
+
+func TestAHeadWhoseLossHasRisenLearnsFasterForAWhile(t *testing.T) {
+	hurry := func(o *Options) { o.Health.Hurry = Hurry{Factor: 4, Outcomes: 700} }
+	log := place(nil, catalogue()...)
+	log = place(log, shown(1, 0, 5000, false)...)
+	log = place(log, shown(2, 5000, 600, true)...)
+	part := len(log)
+	hurried := openRig(t, t.TempDir(), hurry)
+	hurried.run(log)
+	if alpha := hurried.lineup.seats[0].alpha(); alpha != 0.1*4 {
+		t.Fatalf("after the loss has risen the rate is %v, want four times 0.1", alpha)
+	}
+	log = place(log, shown(3, 5600, 1500, true)...)
+	log = place(log, tick(at(9000)))
+	r := openRig(t, t.TempDir(), hurry)
+	whole := r.run(log)
+	if alpha := r.lineup.seats[0].alpha(); alpha != 0.1 {
+		t.Errorf("in the end the rate is %v, want 0.1 again", alpha)
+	}
+	dir := t.TempDir()
+	openRig(t, dir, hurry).run(log[:part], 50) // while it hurries
+	openRig(t, dir, hurry).run(log, 333).sameAs(t, whole)
+}
+
+func TestARateThatIsRaisedChangesNoPrediction(t *testing.T) {
+	dir := t.TempDir()
+	hurry := func(o *Options) { o.Health.Hurry = Hurry{Factor: 10, Outcomes: 5} }
+	openRig(t, dir, hurry).run(place(place(nil, catalogue()...), shown(1, 0, 300, false)...))
+	r := openRig(t, dir, hurry)
+	examples := r.examples(at(400))
+	want := r.predictions(examples)
+	r.pace(0, true)
+	if alpha := r.lineup.seats[0].alpha(); alpha != 1 {
+		t.Fatalf("rate %v, want 1", alpha)
+	}
+	if !slices.Equal(r.predictions(examples), want) {
+		t.Error("other predictions at the moment at which the rate is raised")
+	}
+	for range 5 {
+		r.pace(0, false)
+	}
+	if alpha := r.lineup.seats[0].alpha(); alpha != 0.1 || !slices.Equal(r.predictions(examples), want) {
+		t.Errorf("rate %v; or other predictions at the moment at which it is set back", alpha)
+	}
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -20,7 +20,7 @@ import (
 //
 // Values, little-endian:
 //
-//	counters: version u8 = 1 | captures u64 | put into quarantine u64 | per reason: u64 | rollbacks, received, until u64 |
+//	counters: version u8 = 1 | captures u64 | put into quarantine u64 | per reason: u64 | per head, how long it hurries: u64 | rollbacks, received, until u64 |
 //	          length u16 and text of the snapshot's id | likewise the reason
 //	monitor:  as drift.Monitor.AppendState
 //	sample:   version u8 = 1 | head u8 | reason u8 | partition u32 | offset u64 | shown u64 | y, weight, theta, greatest f32
@@ -100,6 +100,9 @@ func (h *health) words() []*uint64 {
 	w := []*uint64{&h.captures, &h.refused.n}
 	for i := range h.refused.counts {
 		w = append(w, &h.refused.counts[i])
+	}
+	for i := range h.left {
+		w = append(w, &h.left[i])
 	}
 	return append(w, &h.rollback.Count)
 }

@@ -53,6 +53,7 @@ func (e *Engine) applyControl(r *event.Record) error {
 			id, err, id, id)
 	} else {
 		e.restores.done.Inc()
+		e.calm()
 		reason := c.Text("reason")
 		e.health.rolledBack(Rollback{
 			Snapshot: id, Reason: reason[:min(len(reason), event.MaxReason)], At: r.Received, Until: e.Clock.Newest(),

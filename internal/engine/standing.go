@@ -256,6 +256,7 @@ func (e *Engine) retune(r *event.Record, i int, rate event.Rate) {
 		return
 	}
 	e.standings.tuned[i].alpha[h] = rate.Alpha
+	e.health.stopHurry(e.lineup.first[i] + h)
 }
 
 // seat brings into force what was loaded, and what is configured otherwise than it was.
