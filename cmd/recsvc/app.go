@@ -24,8 +24,10 @@ import (
 
 // tuning lets tests fold and evict sooner than a configuration may ask for. It is zero in production.
 var tuning struct {
-	foldCheckpoints int   // state.Options.FoldCheckpoints
-	memoryBudget    int64 // engine.Options.MemoryBudget
+	foldCheckpoints int              // state.Options.FoldCheckpoints
+	memoryBudget    int64            // engine.Options.MemoryBudget
+	trainHold       time.Duration    // instead of holdAtMost
+	trainDue        <-chan time.Time // when trainings are due, instead of train.every
 }
 
 // app is the whole server, opened but not running.
@@ -38,6 +40,7 @@ type app struct {
 
 	wal       *wal.Log // nil with Kafka
 	sink      ingest.Log
+	turnstile *turnstile    // the sink; nil with Kafka
 	source    ingest.Source // of the log
 	kafka     *ingest.KafkaSource
 	validator *ingest.Validator
@@ -54,6 +57,7 @@ type app struct {
 	observe   observe
 	doctor    *doctor    // nil: this process does not see to the models
 	evaluator *evaluator // nil: off
+	schedule  *schedule  // nil: nothing is trained beside the stream
 	tapped    tapped
 
 	live     bool      // see openLive
@@ -180,8 +184,12 @@ func (a *app) openLog() (err error) {
 		a.log.Warn("the log ended in a record that was never acknowledged; it was cut", zap.Any("cut", cut))
 	}
 	embedded, err := ingest.NewEmbedded(a.wal, ingest.EmbeddedOptions{})
-	a.sink, a.source = embedded, embedded
-	return err
+	if err != nil {
+		return err
+	}
+	a.turnstile = newTurnstile(embedded)
+	a.sink, a.source = a.turnstile, embedded
+	return nil
 }
 
 func (a *app) openKafka() error {

@@ -129,10 +129,10 @@ func (b *backfill) fill(ctx context.Context) error {
 	}
 	t := startTape(ctx, source, s.Place())
 	defer t.stop()
-	advance := func(to event.Cursor) error { return t.advance(s, to, nil) }
+	advance := func(to event.Cursor) error { return t.advance(ctx, s, to, nil) }
 	for {
 		to := b.app.engine.Applied()
-		if err := t.advance(s, to, b.look); err != nil {
+		if err := t.advance(ctx, s, to, b.look); err != nil {
 			return err
 		}
 		if err := s.Compare(b.app.engine); err != nil {

@@ -293,6 +293,9 @@ func (d *doctor) gate(challenger int) (reasons []string) {
 	if err := (&engineRoom{d.app}).Ready(); err != nil {
 		reasons = append(reasons, fmt.Sprintf("it has not caught up: %v", err))
 	}
+	if t := d.schedule.status(challenger); t != nil {
+		reasons = append(reasons, fmt.Sprintf("it has not caught up: it is being trained (%s)", t.Stage))
+	}
 	at := func(model int) *engine.HeadHealth {
 		flat := score[model]
 		for _, m := range d.models[:model] {

@@ -146,7 +146,7 @@ func (a *app) modelStatus(i int) api.ModelStatus {
 	if stands.Published != 0 {
 		out.Published = &stands.Published
 	}
-	out.Drift = a.detectors(m.Name())
+	out.Drift, out.Training = a.detectors(m.Name()), a.schedule.status(i)
 	if a.doctor != nil {
 		v := a.doctor.verdict(i)
 		out.Health = api.ModelHealth{State: v.state(), Reasons: slices.Concat(v.failing, v.watched)}

@@ -111,6 +111,9 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 	}
 	if a.follow == nil {
 		a.doctor = newDoctor(a)
+		if a.schedule, err = newSchedule(a); err != nil {
+			return nil, err
+		}
 		rooms.Models, rooms.Snapshots = &modelRoom{a}, &snapshotRoom{a}
 	}
 	if a.evaluator != nil {
@@ -199,6 +202,7 @@ func (s *server) run(ctx context.Context, ready func(ctx context.Context, url st
 			s.openMail(ctx, g)
 		}
 		g.Go(func() error { return s.publish.run(ctx) })
+		g.Go(func() error { return s.schedule.run(ctx) })
 		if s.doctor != nil {
 			g.Go(func() error { return s.doctor.run(ctx) })
 		}

@@ -41,15 +41,23 @@ type rerun interface {
 	Apply(records []event.Record, to event.Cursor) (n int, err error)
 }
 
-// advance applies what lies before a place, which the source must come to; look is called after every batch.
-func (t *tape) advance(s rerun, to event.Cursor, look func(rerun) error) error {
+// advance applies what lies before a place, which the source must come to; look is called after every batch. When ctx ends it returns
+// context.Cause, and may be called again.
+func (t *tape) advance(ctx context.Context, s rerun, to event.Cursor, look func(rerun) error) error {
 	for !s.Place().Covers(to) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if len(t.rest) == 0 {
-			b, ok := <-t.batches
-			if !ok {
-				return t.why()
+			select {
+			case b, ok := <-t.batches:
+				if !ok {
+					return t.why()
+				}
+				t.rest = b.Records
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
-			t.rest = b.Records
 		}
 		n, err := s.Apply(t.rest, to)
 		if t.rest = t.rest[n:]; err != nil {

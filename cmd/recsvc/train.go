@@ -22,6 +22,7 @@ const trainHelp = `
 Trains a challenger in bulk, in a data directory that no server has open: it goes through the whole log once, and then several
 times over all that there was to learn. The last pass takes the stream as it came, so that the model goes on from there with it.
 The weights become a snapshot, and a record of the log puts them in the place of the model's: recsvc serve applies it when it starts.
+A server does the same beside its work when the configuration says train.every.
 
 It prints how well the model does on a sample of old and of new impressions, and how well one does that took the log once. It
 may be interrupted at any time: until the last moment nothing has changed. A progress bar is shown on a terminal.`
@@ -95,7 +96,7 @@ func (f *trainFlags) train(ctx context.Context, c *config.Config, log *zap.Logge
 		return nil, err
 	}
 	out = &trained{}
-	if err := t.keep(out); err != nil {
+	if err := t.keep(ctx, out); err != nil {
 		return nil, err
 	}
 	err = a.tellInstalled(ctx, event.Install{

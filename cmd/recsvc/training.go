@@ -49,6 +49,8 @@ type trained struct {
 	SHA256   string    `json:"sha256"`
 	Seconds  float64   `json:"seconds"`
 	Memory   forgotten `json:"memory"`
+
+	read event.Cursor // what the passes went over; behind it it has taken the stream as it came
 }
 
 // forgotten tells how well the model does on a sample of what there was: the older half of it and the newer, log-loss in nats.
@@ -118,7 +120,7 @@ func (t *training) close() error {
 
 // learn reads the log up to a place and makes the passes.
 func (t *training) learn(to event.Cursor) error {
-	if err := t.advance(to, "read"); err != nil {
+	if err := t.advance(t.tape.ctx, to, "read"); err != nil {
 		return err
 	}
 	if t.trainer.Labels() == 0 {
@@ -139,9 +141,10 @@ func (t *training) learn(to event.Cursor) error {
 	return t.trainer.Stream(t.pupil, t.look(fmt.Sprintf("pass %d of %d", t.passes, t.passes)))
 }
 
-// advance lets the training come to a place in the log.
-func (t *training) advance(to event.Cursor, stage string) error {
-	err := t.tape.advance(t.rerun, to, func(r rerun) error {
+// advance lets the training come to a place in the log, or as far as it can before ctx ends; then it may go on.
+func (t *training) advance(ctx context.Context, to event.Cursor, stage string) error {
+	t.tell(stage, t.rerun.Place().Offset(0), to.Offset(0))
+	err := t.tape.advance(ctx, t.rerun, to, func(r rerun) error {
 		t.tell(stage, r.Place().Offset(0), to.Offset(0))
 		if t.trainer.Err() != nil || t.room == nil {
 			return t.trainer.Err()
@@ -164,8 +167,9 @@ func (t *training) tell(stage string, done, total int64) {
 	}
 }
 
-// keep writes the result to a snapshot of its own. It is that of the place at which the training stands.
-func (t *training) keep(out *trained) error {
+// keep writes the result to a snapshot of its own. It is that of the place at which the training stands. When ctx ends first, it
+// returns context.Cause, and there is no snapshot.
+func (t *training) keep(ctx context.Context, out *trained) error {
 	name := t.pupil.Name()
 	if t.rerun.Champion() == name {
 		return fmt.Errorf("model %q: %w", name, errChampion)
@@ -177,22 +181,42 @@ func (t *training) keep(out *trained) error {
 			Created: meta.Created, Cursor: place.String(), Models: []string{modelAt(t.pupil, place)}, Note: trainedNote(name, t.passes),
 		}
 		describe(&meta, d)
-		return engine.WriteModel(w, t.definitions.hash(), t.pupil, d)
+		return engine.WriteModel(until{ctx, w}, t.definitions.hash(), t.pupil, d)
 	})
+	if err != nil {
+		return err
+	}
 	old, now := t.trainer.Memory(t.online), t.trainer.Memory(t.pupil)
 	*out = trained{
-		Model: name, Passes: t.passes, Cursor: place.String(), Examples: t.trainer.Labels(), Snapshot: meta.ID, SHA256: meta.SHA256,
+		read: out.read, Model: name, Passes: t.passes, Cursor: place.String(), Examples: t.trainer.Labels(), Snapshot: meta.ID, SHA256: meta.SHA256,
 		Memory: forgotten{
 			Sampled: now.N, OldTrained: defined(now.Old), OldOnline: defined(old.Old), NewTrained: defined(now.New), NewOnline: defined(old.New),
 		},
 	}
-	return err
+	return nil
+}
+
+// until writes until a context ends.
+type until struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write implements io.Writer.
+func (u until) Write(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.w.Write(p)
 }
 
 // trainedNote is that of the snapshots that trainings leave.
 func trainedNote(name string, passes int) string {
-	return fmt.Sprintf("%s trained in %d passes", name, passes)
+	return fmt.Sprintf("%s%d passes", trainedNotes(name), passes)
 }
+
+// trainedNotes begins the notes of all trainings of a model.
+func trainedNotes(name string) string { return name + " trained in " }
 
 // trainee finds the model to train: the named one, or the only one that is not the champion.
 func trainee(c *config.Config, name string) (int, error) {

@@ -27,6 +27,14 @@ type ModelStatus struct {
 	Heads     map[string]HeadMetrics `json:"heads"`
 	Health    ModelHealth            `json:"health"`
 	Drift     []Detector             `json:"drift" doc:"what watches the outcomes of its heads"`
+	Training  *Training              `json:"training,omitempty" doc:"while it is made anew from the log; until that has ended it learns and predicts as before"`
+}
+
+// Training is how far a model is that is made anew from the log, beside the stream.
+type Training struct {
+	Since    time.Time `json:"since" doc:"when it began"`
+	Stage    string    `json:"stage" doc:"read, pass 1 of 2 and so on, then catch up"`
+	Progress float64   `json:"progress" doc:"of the stage, from 0 to 1"`
 }
 
 // Detector is what watches a stream of numbers for change, and how it stands.

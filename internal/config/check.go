@@ -73,6 +73,7 @@ func (c *Config) check() Errors {
 	k.models()
 	k.feedback()
 	k.health()
+	k.train()
 	k.recall()
 	k.offPolicy()
 	k.validation()

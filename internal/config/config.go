@@ -32,6 +32,7 @@ type Config struct {
 	Models        []Model    `yaml:"models"`
 	Feedback      Feedback   `yaml:"feedback"`
 	Health        Health     `yaml:"health"`
+	Train         Train      `yaml:"train"`
 	Recall        Recall     `yaml:"recall"`
 	Rank          Rank       `yaml:"rank"`
 	OffPolicy     OffPolicy  `yaml:"off_policy"`
@@ -128,6 +129,7 @@ func Default() *Config {
 		Outbox:     Outbox{Timeout: 10 * time.Second, Parallel: 8, Keep: 7 * 24 * time.Hour},
 		Feedback:   defaultFeedback(),
 		Health:     defaultHealth(),
+		Train:      defaultTrain(),
 		Recall:     defaultRecall(),
 		Rank:       Rank{Scenes: map[string]Scene{}},
 		Validation: defaultValidation(),

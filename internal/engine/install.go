@@ -93,3 +93,6 @@ func (e *Engine) BeginInstall(modelName, id, sum string) *event.Control {
 	e.restores.hold(id)
 	return event.Install{Model: modelName, Snapshot: id, SHA256: sum, Definitions: e.definitions.Load().String()}.Control()
 }
+
+// CancelInstall takes BeginInstall back, for who knows that the record is not in the log and will not be.
+func (e *Engine) CancelInstall(id string) { e.restores.release(id) }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,25 @@ func TestTrainedWeightsThatAreNotWhatTheLogNamesStopTheWriter(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "SHA-256") || !strings.Contains(err.Error(), meta.ID) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestTrainedWeightsCanBeDeletedOnlyWhenTheirRecordWillNeverBe(t *testing.T) {
+	log := makeTraffic(34, 200)
+	l := openSide(t, t.TempDir(), sideModels(t)).follow()
+	l.append(log[:100]...)
+	_, meta := trainAt(t, l.rig, slices.Clone(log[:100]), "0-100")
+	control := l.BeginInstall("next", meta.ID, meta.SHA256)
+	if want := installRecord("next", meta, l.definitions.Load().String()).Control; !reflect.DeepEqual(control, want) {
+		t.Errorf("%+v, want %+v", control, want)
+	}
+	if err := l.DeleteSnapshot(meta.ID); !errors.Is(err, ErrRestored) {
+		t.Errorf("while the record is on its way: %v", err)
+	}
+	l.CancelInstall(meta.ID)
+	if err := l.DeleteSnapshot(meta.ID); err != nil {
+		t.Errorf("when it will not come: %v", err)
+	}
+	l.stop()
 }
 
 func TestARerunNeedsATap(t *testing.T) {
