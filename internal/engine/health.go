@@ -134,7 +134,9 @@ func defaultWatched(numbers []features.Number) (names []string) {
 // captured takes what was captured of an item, at an event time; one in so many is looked at.
 func (h *health) captured(c *feedback.Captured, at event.Time) {
 	h.set.Touch(rootID)
+	h.mu.Lock()
 	h.captures++
+	h.mu.Unlock()
 	if h.captures%h.sample != 0 {
 		return
 	}
