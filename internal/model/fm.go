@@ -150,7 +150,7 @@ func (l *fm) reach(sums []float64, greatest float64) float64 {
 }
 
 func (l *fm) step(n *notes, sums []float64, g float32) {
-	factors, set, first := sums[sumFactors:], n.set.Set, n.set.first
+	factors, set, first, alone := sums[sumFactors:], n.set.Set, n.set.first, l.alone
 	for i, row := range n.rows {
 		x, scale := n.xs[i], float32(1)
 		gi := float32(g * x)
@@ -168,11 +168,20 @@ func (l *fm) step(n *notes, sums []float64, g float32) {
 			}
 		}
 		root := own[0].absorb(gi, ws[0], &l.rates)
-		words[0].Store(math.Float32bits(weight(own[0].z, root, &l.rates) / scale))
+		w := weight(own[0].z, root, &l.rates)
+		if scale != 1 {
+			w /= scale
+		}
+		store(&words[0], math.Float32bits(w), alone)
+		ws, words, own = ws[1:], words[1:], own[1:]
 		for f := len(factors) - 1; f >= 0; f-- { // the first is the last to be published: it says that the others are
-			v, c := ws[1+f], &own[1+f]
+			v, c := ws[f], &own[f]
 			root := c.absorb(float32(gi*float32(factors[f]-float64(v)*float64(x))), v, &l.latent)
-			words[1+f].Store(latentBits(weight(c.z, root, &l.latent) / scale))
+			w := weight(c.z, root, &l.latent)
+			if scale != 1 {
+				w /= scale
+			}
+			store(&words[f], latentBits(w), alone)
 		}
 	}
 }

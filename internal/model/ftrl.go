@@ -93,7 +93,7 @@ func (l *ftrl) read(n *notes, k int, sums []float64, v Vector) {
 func (l *ftrl) step(n *notes, _ []float64, g float32) {
 	published, acc, width, depth, r := l.w[l.firstWord:], l.acc[l.firstCoordinate:], l.width, l.depth, &l.rates
 	rows, ws, xs, _ := n.part(0, len(n.rows))
-	set, first, scales := n.set.Set, n.set.first, n.scales
+	set, first, scales, alone := n.set.Set, n.set.first, n.scales, l.alone
 	for i, row := range rows {
 		gi := float32(g * xs[i])
 		if gi == 0 {
@@ -106,7 +106,7 @@ func (l *ftrl) step(n *notes, _ []float64, g float32) {
 		if scales != nil {
 			w /= scales[i]
 		}
-		published[uint(row)*width].Store(math.Float32bits(w))
+		store(&published[uint(row)*width], math.Float32bits(w), alone)
 	}
 }
 

@@ -64,7 +64,7 @@ func (l *sgd) step(n *notes, _ []float64, g float32) {
 		set.Touch(first + row>>pageBits)
 		at := l.word(row, 0)
 		w := math.Float32frombits(at.Load()) // not the one noted: a slot that occurs twice takes both steps
-		at.Store(math.Float32bits(w - d))
+		store(at, math.Float32bits(w-d), l.alone)
 	}
 }
 

@@ -22,6 +22,7 @@ type table struct {
 	depth uint                  // coordinates of a row
 	w     []atomic.Uint32       // float32 bits, [slot][word]
 	acc   []coordinate[float32] // [slot][coordinate]
+	alone bool                  // nobody but the writer uses w: see LearnBatch
 }
 
 func newTable(bits int) *table { return &table{bits: bits, mask: 1<<bits - 1} }
