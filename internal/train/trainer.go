@@ -133,30 +133,34 @@ const every = 1 << 12
 // known, and what was learned of it before not at all. look is told now and then how many steps of how many are done, and its error ends
 // the pass.
 func (t *Trainer) Pass(m *model.Model, look func(done, total int64) error) error {
-	at := int64(0)
-	return t.each(look, func(e *Entry) {
-		t.teach(m, e, at)
+	at, b := int64(0), newBatch(m)
+	err := t.each(look, func(e *Entry) {
+		t.teach(b, e, at)
 		at++
 	})
+	b.end()
+	return err
 }
 
 // teach takes a step as an example with its final label, unless it was undone.
-func (t *Trainer) teach(m *model.Model, e *Entry, at int64) {
+func (t *Trainer) teach(b *batch, e *Entry, at int64) {
 	if t.undone[at/64]>>(at%64)&1 == 0 {
-		m.Learn(e.Head, &model.Example{Shared: model.Vector(e.Shared), Own: model.Vector(e.Own), Y: e.Y, Weight: e.Weight, Theta: e.Theta})
+		b.add(e.Head, model.Example{Shared: model.Vector(e.Shared), Own: model.Vector(e.Own), Y: e.Y, Weight: e.Weight, Theta: e.Theta})
 	}
 }
 
 // Stream teaches m all steps as they came, and lets it go on with those that come from now on: m then is what the join takes it to be.
 func (t *Trainer) Stream(m *model.Model, look func(done, total int64) error) error {
+	b := newBatch(m)
 	if err := t.each(look, func(e *Entry) {
-		m.Learn(e.Head, &model.Example{
+		b.add(e.Head, model.Example{
 			Shared: model.Vector(e.Shared), Own: model.Vector(e.Own), Y: e.Y, Weight: e.Weight, Theta: e.Theta,
 			Correction: e.Correction, FakeNegative: e.FakeNegative,
 		})
 	}); err != nil {
 		return err
 	}
+	b.end()
 	t.pupil = m
 	return nil
 }
@@ -206,19 +210,21 @@ func (t *Trainer) Shuffled(m *model.Model, seed uint64, look func(done, total in
 	done, total := int64(0), t.spool.Steps()
 	var block []held
 	var err error
+	teaching := newBatch(m)
 	for _, b := range rng.Perm(len(t.spool.blocks)) {
 		if block, err = t.block(block[:0], b); err != nil {
 			return err
 		}
 		rng.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
 		for i := range block {
-			t.teach(m, &block[i].entry, block[i].at)
+			t.teach(teaching, &block[i].entry, block[i].at)
 		}
 		done = min(total, done+blockSteps)
 		if err := look(done, total); err != nil {
 			return err
 		}
 	}
+	teaching.end()
 	return nil
 }
 
