@@ -20,6 +20,24 @@ func TestTheLogisticRegressionReachesTheLossOfOtherImplementations(t *testing.T)
 	}
 }
 
+func TestLearningInBulkGivesTheSamePredictions(t *testing.T) {
+	s := Synthetic(5_000 + 1)
+	each := Runner{Learner: "fm", Hyper: model.Hyper{Alpha: 0.05, Factors: 3}, Pairs: [][2]int{{0, 1}}}
+	bulk := each
+	bulk.Bulk = true
+	one, err := each.Run(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, err := bulk.Run(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.CPU, many.CPU = 0, 0; one != many || one.NonZero == 0 {
+		t.Errorf("%+v in bulk, %+v one by one", many, one)
+	}
+}
+
 func TestHeadsThatLearnTheSamePredictTheMeanOfTheirLogits(t *testing.T) {
 	s := Synthetic(5_000)
 	one, err := Runner{Hyper: model.Hyper{Alpha: 0.05}}.Run(s)
@@ -44,11 +62,13 @@ func TestHeadsThatLearnTheSamePredictTheMeanOfTheirLogits(t *testing.T) {
 
 func TestCrossesHaveSlotsOfTheirOwn(t *testing.T) {
 	h := newHasher(3, [][2]int{{0, 1}, {1, 2}})
-	seen := map[uint32]bool{}
-	for _, slot := range h.slots([]uint32{5, 5, 5}) {
+	seen, slots := map[uint32]bool{}, make([]uint32, h.width())
+	h.slots(slots, []uint32{5, 5, 5})
+	for _, slot := range slots {
 		seen[slot] = true
 	}
-	for _, slot := range h.slots([]uint32{5, 5, 6})[3:] {
+	h.slots(slots, []uint32{5, 5, 6})
+	for _, slot := range slots[3:] {
 		seen[slot] = true
 	}
 	if len(seen) != 6 { // three fields, two crosses, and the second one anew

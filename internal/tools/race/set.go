@@ -22,6 +22,14 @@ func (s *Set) Len() int { return len(s.Labels) }
 // row is what exposure i has in its fields.
 func (s *Set) row(i int) []uint32 { return s.IDs[i*s.Fields : (i+1)*s.Fields] }
 
+// y is the label of exposure i.
+func (s *Set) y(i int) float32 {
+	if s.Labels[i] {
+		return 1
+	}
+	return 0
+}
+
 // First returns the first n exposures, all if there are fewer.
 func (s *Set) First(n int) *Set {
 	n = min(n, s.Len())
