@@ -12,6 +12,7 @@ import (
 
 // borrowed is the history of a data directory as a data directory of its own: log and snapshots, but no state. The original,
 // which no server may have open meanwhile, is not changed: what never changes is linked, and what an open log may write to is a copy.
+// Snapshots, which are opened as an os.Root, are not found through symbolic links: they are hard links, or copies on another disk.
 type borrowed struct {
 	dir   string
 	locks []*os.File
@@ -51,7 +52,7 @@ func (b *borrowed) layOut(from string) error {
 	if err := b.layOutLog(filepath.Join(from, logName)); err != nil {
 		return err
 	}
-	return b.link(filepath.Join(from, snapshotName), snapshotName)
+	return b.layOutFiles(filepath.Join(from, snapshotName), snapshotName)
 }
 
 func (b *borrowed) layOutLog(from string) error {
@@ -87,8 +88,8 @@ func (b *borrowed) layOutLog(from string) error {
 	return nil
 }
 
-// link links all files of a directory, which may be missing.
-func (b *borrowed) link(from, name string) error {
+// layOutFiles gives all files of a directory, which may be missing, their second name.
+func (b *borrowed) layOutFiles(from, name string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
 		return ignoreMissing(err)
@@ -98,7 +99,14 @@ func (b *borrowed) link(from, name string) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.Symlink(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		old, made := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		if os.Link(old, made) == nil {
+			continue
+		}
+		if err := copyFile(old, made); err != nil {
 			return err
 		}
 	}
