@@ -56,7 +56,7 @@ features:
 		{"broken syntax", `- {name: x, kind: sum, on: click, value: "value * (2"}`, `FILE:4:42: features[0].value: feature "x": 1:10: unexpected token EOF`},
 		{"a quantile out of range", `- {name: x, kind: quantile, on: dwell, quantile: 1.5, window: 1h}`, `FILE:4:50: features[0].quantile: feature "x": must lie above 0 and below 1`},
 		{"buckets that do not ascend", "- {name: y, kind: number, field: item.price}\n- {name: x, kind: bucketize, input: y, buckets: [2, 1]}", `FILE:5:49: features[1].buckets: feature "x": must be finite and ascend`},
-		{"a number that is none", `- {name: x, kind: number, field: item.price, default: .inf}`, `FILE:4:55: features[0].default: must be one value, not ".inf"`},
+		{"a number that is none", `- {name: x, kind: number, field: item.price, default: .inf}`, `FILE:4:55: features[0].default: ".inf" is not a finite number`},
 		{"an unknown form", `- {name: x, kind: count, on: click, as: cube}`, `FILE:4:41: features[0].as: feature "x": "cube" is none of raw, log, sqrt`},
 		{"an unknown time zone", `- {name: x, kind: local_time, time_zone: Mars/Olympus}`, `FILE:4:42: features[0].time_zone: feature "x": no time zone "Mars/Olympus": write an IANA name, such as Asia/Shanghai`},
 		{"a lexicon that is not there", `- {name: x, kind: sentiment, field: item.text, lexicon: moods.tsv}`, `FILE:4:57: features[0].lexicon: open DIR/moods.tsv: no such file or directory`},

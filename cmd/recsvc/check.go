@@ -73,6 +73,9 @@ func checkRooms(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := checkWatched(c, store); err != nil {
+		return err
+	}
 	if err := checkRetention(c); err != nil {
 		return err
 	}

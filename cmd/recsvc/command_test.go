@@ -72,6 +72,7 @@ func TestCheckNamesThePlaceOfEachMistake(t *testing.T) {
 		{"a feature that cannot be compiled", strings.Replace(smallConfig, "slide: 30s", "slide: 7s", 1), []string{":19:84: ", "slide"}},
 		{"a cross of what is not declared", strings.Replace(smallConfig, "inputs: [user, category]", "inputs: [user, mood]", 1), []string{":16:50: ", "mood"}},
 		{"an unknown examination", strings.Replace(smallConfig, "alpha: 0.3}", "alpha: 0.3, examination: psychic}", 1), []string{":10:75: ", "psychic"}},
+		{"a watched feature that is none", smallConfig + "health: {drift: {features: [mood]}}\n", []string{": ", "health.drift.features[0]", "mood"}},
 		{"an unknown recall channel", smallConfig + "    detail: {channels: [{name: luck}]}\n", []string{":24:32: ", "luck"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -131,7 +131,7 @@ func TestEveryMistakeIsNamedWithItsPlaceAndAWayOut(t *testing.T) {
 		{"text for a mapping", "kafka: yes\n", `test.yaml:1:8: kafka: must be a mapping (key: value), not "yes"`},
 		{"mapping for a list", "features: {}\n", `test.yaml:1:11: features: must be a list (- a, or [a, b]), not a mapping`},
 		{"text for a bool", "rank: {scenes: {a: {seen: {acted: yep}}}}\n", `rank.scenes.a.seen.acted: must be true or false, not "yep"`},
-		{"not finite", "models: [{heads: [{alpha: .nan}]}]\n", `models[0].heads[0].alpha: must be one value, not ".nan"`},
+		{"not finite", "models: [{heads: [{alpha: .nan}]}]\n", `models[0].heads[0].alpha: ".nan" is not a finite number`},
 		{"twice", "listen: a\nlisten: b\n", `test.yaml:2:1: mapping key "listen" already defined`},
 		{"not YAML", "listen: {\n", `test.yaml:1:9: `},
 		{"two documents", "listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n", `test.yaml:3:7: a second document`},

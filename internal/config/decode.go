@@ -204,7 +204,7 @@ func (d *decoder) text(n ast.Node, path string) (string, bool) {
 		return t.Value, true
 	case *ast.LiteralNode:
 		return t.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode:
+	case *ast.IntegerNode, *ast.FloatNode, *ast.NanNode, *ast.InfinityNode:
 		return n.GetToken().Value, true
 	}
 	d.fail(n, path, "must be one value, not %s", kindOf(n))

@@ -58,6 +58,16 @@ func (e Errors) sorted() Errors {
 	return e
 }
 
+// once leaves out what an earlier one says word for word.
+func (e Errors) once() Errors {
+	seen := map[Error]bool{}
+	return slices.DeleteFunc(e, func(x *Error) bool {
+		known := seen[*x]
+		seen[*x] = true
+		return known
+	})
+}
+
 // place is where a value comes from.
 type place struct {
 	file         string

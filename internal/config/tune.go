@@ -33,7 +33,7 @@ func (c *Config) Tuned(settings ...Setting) (*Config, error) {
 		errs = out.check()
 	}
 	if len(errs) > 0 {
-		return nil, errs.sorted()
+		return nil, errs.sorted().once() // one setting may be that of many heads
 	}
 	return &out, nil
 }

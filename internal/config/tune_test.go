@@ -51,8 +51,8 @@ models:
 		{"like.window", "1h", "command line: -grid like.window: no key"},
 		{"share.alpha", "1", "command line: -grid share.alpha: no key"},
 	} {
-		if _, err := c.Tuned(Setting{tc.key, tc.value}); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
-			t.Errorf("%s=%s: %v, want %s…", tc.key, tc.value, err, tc.want)
+		if _, err := c.Tuned(Setting{tc.key, tc.value}); err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s=%s: %v, want %s…, once", tc.key, tc.value, err, tc.want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,12 +41,13 @@ func ParseGrid(text string) ([]Point, error) {
 			return nil, fmt.Errorf("grid: %s is there twice", key)
 		}
 		seen[key] = true
+		list, err := parseValues(key, values)
+		if err != nil {
+			return nil, err
+		}
 		var next []Point
 		for _, p := range points {
-			for value := range strings.SplitSeq(values, ",") {
-				if value = strings.TrimSpace(value); value == "" {
-					return nil, fmt.Errorf("grid: %s has an empty value", key)
-				}
+			for _, value := range list {
 				next = append(next, append(p[:len(p):len(p)], Setting{key, value}))
 			}
 		}
@@ -54,4 +56,17 @@ func ParseGrid(text string) ([]Point, error) {
 		}
 	}
 	return points, nil
+}
+
+func parseValues(key, text string) (values []string, err error) {
+	for value := range strings.SplitSeq(text, ",") {
+		switch value = strings.TrimSpace(value); {
+		case value == "":
+			return nil, fmt.Errorf("grid: %s has an empty value", key)
+		case slices.Contains(values, value):
+			return nil, fmt.Errorf("grid: %s has the value %s twice", key, value)
+		}
+		values = append(values, value)
+	}
+	return values, nil
 }

@@ -26,7 +26,7 @@ func TestGridsAreAllCombinations(t *testing.T) {
 	if points, err := ParseGrid(""); err != nil || len(points) != 1 || len(points[0]) != 0 {
 		t.Errorf("%v, %v", points, err)
 	}
-	for _, bad := range []string{"alpha", "=1", "alpha=", "alpha=1,", "alpha=1;alpha=2", "a=1,2,3,4,5,6,7,8,9;b=1,2,3,4,5,6,7,8,9"} {
+	for _, bad := range []string{"alpha", "=1", "alpha=", "alpha=1,", "alpha=1;alpha=2", "alpha=1, 1", "a=1,2,3,4,5,6,7,8,9;b=1,2,3,4,5,6,7,8,9"} {
 		if points, err := ParseGrid(bad); err == nil {
 			t.Errorf("%q gives %v", bad, points)
 		}
