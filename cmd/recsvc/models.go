@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -109,6 +110,10 @@ func (r *modelRoom) Promote(ctx context.Context, name string, p api.Promotion) (
 // control takes a control record of a model into the log and returns how the model stands then.
 func (r *modelRoom) control(ctx context.Context, i int, c *event.Control) (api.ModelStatus, error) {
 	if err := c.Check(); err != nil {
+		var wrong *event.Error
+		if errors.As(err, &wrong) { // the fields of the request are the record's attributes
+			err = &event.Error{Reason: wrong.Reason, Pointer: strings.TrimPrefix(wrong.Pointer, "/attributes"), Detail: wrong.Detail}
+		}
 		return api.ModelStatus{}, fmt.Errorf("%w: %w", api.ErrBadRequest, err)
 	}
 	_, err := r.say(ctx, []event.Record{{Kind: event.KindControl, Received: event.FromTime(time.Now()), Control: c}})

@@ -97,6 +97,14 @@ func TestAFrozenModelStaysAsItIs(t *testing.T) {
 	s.want(http.StatusBadRequest, nil, "PATCH", "/admin/v1/models/ctr", `{"alpha":{"dwell":0.1}}`)
 	s.want(http.StatusBadRequest, nil, "PATCH", "/admin/v1/models/ctr", `{"alpha":{"none":0}}`)
 	s.want(http.StatusBadRequest, nil, "PATCH", "/admin/v1/models/ctr", `{"refresh":"sometimes"}`)
+	for body, says := range map[string]string{
+		`{"alpha":{"dwell":0.1}}`: `"alpha: model \"ctr\" has no head \"dwell\""`, // the title says that it is a bad request
+		`{"alpha":{"click":-1}}`:  `"alpha/click: must be a number from 1e-9 to 1e6"`,
+	} {
+		if status, answer := s.do("PATCH", "/admin/v1/models/ctr", body); status != http.StatusBadRequest || !strings.Contains(string(answer), `"detail":`+says) {
+			t.Errorf("%s: %d %s, want %s", body, status, answer, says)
+		}
+	}
 }
 
 func TestTheModelsThatHaveChangedAreNamed(t *testing.T) {

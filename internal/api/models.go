@@ -143,7 +143,7 @@ type Promotion struct {
 
 func (a *API) models() (Models, error) {
 	if a.rooms.Models == nil {
-		return nil, fmt.Errorf("models: %w", ErrUnavailable)
+		return nil, fmt.Errorf("models: %w: a process that only serves has none of its own: ask its trainer", ErrUnavailable)
 	}
 	return a.rooms.Models, nil
 }

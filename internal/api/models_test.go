@@ -78,6 +78,15 @@ func TestAModelIsChangedByWhatTheBodySaysAndNothingElse(t *testing.T) {
 		w.want(w.do("PATCH", "/admin/v1/models/ctr", body), http.StatusBadRequest)
 	}
 	w.want(w.do("PATCH", "/admin/v1/models/gone", `{"frozen":true}`), http.StatusNotFound)
+	for body, says := range map[string]string{
+		`{"alpha":0.1}`:             "alpha: must be an object, not a JSON number",
+		`{"alpha":{"click":1e400}}`: "alpha: 1e400 is out of range",
+		`{"frozen":"yes"}`:          "frozen: must be true or false, not a JSON string",
+	} {
+		if r := w.do("PATCH", "/admin/v1/models/ctr", body); !strings.Contains(r.Body.String(), says) {
+			t.Errorf("%s: %s does not say %q", body, r.Body, says)
+		}
+	}
 }
 
 func TestAPromotionMayGiveAReason(t *testing.T) {

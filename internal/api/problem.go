@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -64,15 +65,15 @@ func faultOf(err error) *fault {
 	case errors.As(err, &record):
 		return faultf(http.StatusBadRequest, "%s", record.Error())
 	case errors.Is(err, rank.ErrUnknownItem), errors.Is(err, ErrNotFound):
-		return faultf(http.StatusNotFound, "%v", err)
+		return faultf(http.StatusNotFound, "%s", within(err, ErrNotFound))
 	case errors.Is(err, ingest.ErrTooManyRecords):
 		return faultf(http.StatusRequestEntityTooLarge, "%v; send them in parts", err)
 	case errors.Is(err, rank.ErrRequest), errors.Is(err, ErrBadRequest):
-		return faultf(http.StatusBadRequest, "%v", err)
+		return faultf(http.StatusBadRequest, "%s", within(err, ErrBadRequest))
 	case errors.Is(err, ErrMisdirected):
 		return faultf(http.StatusMisdirectedRequest, "%v", err)
 	case errors.Is(err, ErrConflict):
-		return faultf(http.StatusConflict, "%v", err)
+		return faultf(http.StatusConflict, "%s", within(err, ErrConflict))
 	case errors.Is(err, ErrUnavailable):
 		return faultf(http.StatusServiceUnavailable, "%v", err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -81,6 +82,15 @@ func faultOf(err error) *fault {
 		return faultf(statusClientGone, "the client has gone")
 	}
 	return faultf(http.StatusInternalServerError, "internal error")
+}
+
+// within is what an error says beyond its kind, which the title of the problem names already.
+func within(err, kind error) string {
+	text := err.Error()
+	if rest, ok := strings.CutPrefix(text, kind.Error()+": "); ok {
+		return rest
+	}
+	return text
 }
 
 // statusClientGone is what the metrics say of a request whose client left (nginx's 499); nobody reads the answer.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,13 +201,33 @@ func decodeFault(err error) error {
 		if typ.Field == "" {
 			return faultf(http.StatusBadRequest, "body: must be an object")
 		}
-		return badParam(strings.ReplaceAll(typ.Field, ".", "/"), "must not be a JSON %s", typ.Value)
+		if number, ok := strings.CutPrefix(typ.Value, "number "); ok {
+			return badParam(strings.ReplaceAll(typ.Field, ".", "/"), "%s is out of range", number)
+		}
+		return badParam(strings.ReplaceAll(typ.Field, ".", "/"), "must be %s, not a JSON %s", jsonForm(typ.Type.Kind()), typ.Value)
 	case errors.As(err, &record):
 		return badParam("context", "%s", record.Error())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return faultf(http.StatusBadRequest, "body: the JSON is cut short")
 	}
 	return faultf(http.StatusBadRequest, "body: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// jsonForm is what JSON calls a field of that kind.
+func jsonForm(k reflect.Kind) string {
+	switch k {
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
 }
 
 // methods are those that a path takes.

@@ -99,15 +99,15 @@ func (a *API) routes() []route {
 		},
 		{
 			method: "GET", path: "/admin/v1/models", summary: "The models side by side, with their progressive metrics", handle: a.getModels,
-			answers: map[int]any{200: ModelList{}},
+			answers: map[int]any{200: ModelList{}, 503: Problem{}},
 		},
 		{
 			method: "GET", path: "/admin/v1/quarantine", summary: "Samples that were not learned, newest first", handle: a.getQuarantine,
-			answers: map[int]any{200: Quarantine{}},
+			answers: map[int]any{200: Quarantine{}, 503: Problem{}},
 		},
 		{
 			method: "GET", path: "/admin/v1/models/{name}", summary: "One model", handle: a.getModel,
-			answers: map[int]any{200: ModelStatus{}, 404: Problem{}},
+			answers: map[int]any{200: ModelStatus{}, 404: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "PATCH", path: "/admin/v1/models/{name}", summary: "Change rates or refresh of a model, or let its learning rest", handle: a.patchModel,
@@ -115,27 +115,27 @@ func (a *API) routes() []route {
 		},
 		{
 			method: "POST", path: "/admin/v1/models/{name}/promote", summary: "Let a model serve", handle: a.promoteModel,
-			within: slowAdmin, body: Promotion{}, answers: map[int]any{200: ModelStatus{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
+			within: slowAdmin, body: Promotion{}, answers: map[int]any{200: ModelStatus{}, 400: Problem{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "GET", path: "/admin/v1/snapshots", summary: "Model snapshots", handle: a.getSnapshots, within: slowAdmin,
-			answers: map[int]any{200: SnapshotList{}},
+			answers: map[int]any{200: SnapshotList{}, 503: Problem{}},
 		},
 		{
 			method: "POST", path: "/admin/v1/snapshots", summary: "Take a model snapshot", handle: a.postSnapshot, within: slowAdmin,
-			body: SnapshotRequest{}, answers: map[int]any{201: Snapshot{}, 400: Problem{}},
+			body: SnapshotRequest{}, answers: map[int]any{201: Snapshot{}, 400: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "GET", path: "/admin/v1/snapshots/{id}", summary: "One snapshot's description", handle: a.getSnapshot, within: slowAdmin,
-			answers: map[int]any{200: Snapshot{}, 400: Problem{}, 404: Problem{}},
+			answers: map[int]any{200: Snapshot{}, 400: Problem{}, 404: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "DELETE", path: "/admin/v1/snapshots/{id}", summary: "Remove a snapshot", handle: a.deleteSnapshot, within: slowAdmin,
-			answers: map[int]any{204: nil, 400: Problem{}, 404: Problem{}},
+			answers: map[int]any{204: nil, 400: Problem{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "GET", path: "/admin/v1/snapshots/{id}/content", summary: "The file of a snapshot, whole in itself", handle: a.getSnapshotContent,
-			answers: map[int]any{200: stream{}, 400: Problem{}, 404: Problem{}, 409: Problem{}},
+			answers: map[int]any{200: stream{}, 400: Problem{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "POST", path: "/admin/v1/snapshots/import", summary: "Take in the file of a snapshot that was made elsewhere", handle: a.postImport,
@@ -144,7 +144,7 @@ func (a *API) routes() []route {
 		},
 		{
 			method: "POST", path: "/admin/v1/snapshots/{id}/restore", summary: "Roll the models back to a snapshot", handle: a.postRestore,
-			within: slowAdmin, answers: map[int]any{200: Restored{}, 400: Problem{}, 404: Problem{}},
+			within: slowAdmin, answers: map[int]any{200: Restored{}, 400: Problem{}, 404: Problem{}, 409: Problem{}, 503: Problem{}},
 		},
 		{
 			method: "POST", path: "/admin/v1/backup", summary: "A consistent copy of the whole state, for recsvc restore", handle: a.postBackup,

@@ -17,7 +17,7 @@ import (
 
 func (a *API) snapshots() (Snapshots, error) {
 	if a.rooms.Snapshots == nil {
-		return nil, fmt.Errorf("snapshots: %w", ErrUnavailable)
+		return nil, fmt.Errorf("snapshots: %w: a process that only serves has none of its own: ask its trainer", ErrUnavailable)
 	}
 	return a.rooms.Snapshots, nil
 }

@@ -126,6 +126,9 @@ func (s *Snapshots) Create(meta *SnapshotMeta, write func(w io.Writer) error) er
 		if temp != "" {
 			_ = s.root.Remove(temp) // gone when it has its name already; NewSnapshots removes it too
 		}
+		if meta.ID == "" { // there is no content yet to name it by
+			return fmt.Errorf("create snapshot: %w", err)
+		}
 		return fmt.Errorf("create snapshot %s: %w", meta.ID, err)
 	}
 	return nil
