@@ -42,7 +42,7 @@ func NewFeedbackCollector(e *Engine) prometheus.Collector {
 		outcomes: prometheus.NewDesc("recsvc_feedback_outcomes",
 			"Outcomes and negatives that a head did not learn as they came, over the life of the state.", append(heads, "what"), nil),
 		stalled: prometheus.NewDesc("recsvc_feedback_stalled", "1 while the outcomes of a head have stopped and exposures go on.", heads, nil),
-		stalls:  prometheus.NewDesc("recsvc_feedback_stalls", "Times that they have, over the life of the state.", heads, nil),
+		stalls:  prometheus.NewDesc("recsvc_feedback_stalls", "Times that the outcomes of a head have stopped while exposures went on, over the life of the state.", heads, nil),
 		gap: prometheus.NewDesc("recsvc_feedback_stalled_seconds",
 			"Event time since it was found that the outcomes of a head have stopped; 0 while they come.", heads, nil),
 	}

@@ -40,17 +40,17 @@ func NewModelCollector(models []*model.Model) prometheus.Collector {
 		calibration: desc(span, "calibration", "Sum of predictions over sum of outcomes."),
 		bias:        desc(span, "bias", "Mean prediction less mean outcome."),
 		n:           desc(span, "observations", "Predictions whose outcome is final."),
-		positive:    desc(span, "positives", "Of these, with a positive outcome."),
+		positive:    desc(span, "positives", "Predictions whose outcome is final and positive."),
 		ess:         desc(span, "effective_observations", "Effective sample size of the weights of what was shown; the observations where every weight is 1."),
 
 		userAUC:  desc(nil, "user_auc", "Mean AUC of the latest 64 outcomes of each user with both outcomes."),
-		userGAUC: desc(nil, "user_gauc", "The same, each user counting as often as something was shown to them."),
-		users:    desc(nil, "rated_users", "Users that these two are made of."),
+		userGAUC: desc(nil, "user_gauc", "AUC of the latest 64 outcomes of each user with both outcomes, each user counting as often as something was shown to them."),
+		users:    desc(nil, "rated_users", "Users with both outcomes, whom user_auc and user_gauc are made of."),
 
 		sliceN:        desc(slice, "slice_observations_total", "Predictions whose outcome is final, by slice."),
-		slicePositive: desc(slice, "slice_positives_total", "Of these, with a positive outcome."),
-		sliceP:        desc(slice, "slice_predicted_total", "Sum of these predictions."),
-		sliceLoss:     desc(slice, "slice_logloss_total", "Sum of their log-losses, in nats."),
+		slicePositive: desc(slice, "slice_positives_total", "Predictions whose outcome is final and positive, by slice."),
+		sliceP:        desc(slice, "slice_predicted_total", "Sum of the predictions whose outcome is final, by slice."),
+		sliceLoss:     desc(slice, "slice_logloss_total", "Sum of the log-losses of predictions whose outcome is final, by slice, in nats."),
 		sliceAUC:      desc(slice, "slice_auc", "Progressive AUC by slice."),
 	}
 }
