@@ -47,7 +47,7 @@ func exportRows(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&f.since, "since", "", "leave out what was shown before this `TIME` (RFC 3339 or a date)")
 	fs.StringVar(&f.until, "until", "", "leave out what was shown at this `TIME` or later")
 	fs.IntVar(&f.sample, "sample", 1, "keep one of `N` requests, or exposures without a request, by the hash of their ids")
-	fs.StringVar(&f.pending, "pending", "", "exposures without all labels at the end: `close` (nothing more came) or drop")
+	fs.StringVar(&f.pending, "pending", "", "exposures without all labels at the end: `close|drop`; close: nothing more came; drop: leave them out")
 	fs.StringVar(&f.model, "model", "", "write labels and predictions of the heads of this `MODEL`; of the champion when absent")
 	var rest []string
 	if err := parse(fs, args, &rest); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"recsvc/internal/api"
@@ -59,11 +60,11 @@ func evaluatePolicies(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&f.only, "only", "", "evaluate on traffic with this `KEY=VALUE` in its context alone")
 	fs.StringVar(&f.frequencies, "frequencies", "", "event `FILE` whose exposures the policy frequencies follows")
 	fs.StringVar(&f.ofThose, "frequencies-only", "", "of those, the exposures with this `KEY=VALUE` in their context")
-	fs.StringVar(&f.pending, "pending", "", "exposures whose windows are open at the end: `close` (nothing more came; with -from) or drop (with -data)")
+	fs.StringVar(&f.pending, "pending", "", "exposures whose windows are open at the end: `close|drop`; close: nothing more came, as with -from; drop: leave them out, as with -data")
 	fs.Float64Var(&f.clip, "clip", 10, "greatest weight `M` of the clipped estimators")
 	fs.IntVar(&f.draws, "bootstrap", 1000, "`N` draws for the bootstrap intervals; 0: none")
-	fs.Uint64Var(&f.seed, "seed", 1, "of the draws")
-	fs.IntVar(&f.candidates, "candidates", 1000, "the largest catalogue that exposures without a list are taken to be chosen from")
+	fs.Uint64Var(&f.seed, "seed", 1, "`SEED` of the draws")
+	fs.IntVar(&f.candidates, "candidates", 1000, "`N` items: the largest catalogue that exposures without a list are taken to be chosen from")
 	var rest []string
 	if err := parse(fs, args, &rest); err != nil {
 		return err
@@ -97,6 +98,8 @@ func (f *opeFlags) wrong() string {
 		return "-since and -until are for archives"
 	case f.pending != "" && f.pending != "close" && f.pending != "drop":
 		return fmt.Sprintf("-pending %q: want close or drop", f.pending)
+	case !(f.clip >= 1) || math.IsInf(f.clip, 0):
+		return fmt.Sprintf("-clip %v: want a number of 1 or more", f.clip)
 	case f.draws < 0 || f.candidates < 1:
 		return "-bootstrap must be 0 or more, -candidates 1 or more"
 	case f.ofThose != "" && f.frequencies == "":

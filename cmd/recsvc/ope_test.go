@@ -172,8 +172,9 @@ func TestOpeRefusesWhatItCannotDoWithTheReason(t *testing.T) {
 		{"settings where there are none", []string{"-from", events, "-policy", "uniform:greedy"}, "has no settings"},
 		{"frequencies of nothing", []string{"-from", events, "-policy", "frequencies"}, "-frequencies"},
 		{"frequencies of nobody", []string{"-from", events, "-frequencies", events, "-frequencies-only", "policy=z"}, "shows nothing"},
-		{"a clip below 1", []string{"-from", events, "-clip", "0.5"}, "from 1 on"},
-		{"no such head", []string{"-from", events, "-head", "gone"}, "-head"},
+		{"a clip below 1", []string{"-from", events, "-clip", "0.5"}, "wrong usage"},
+		{"a clip of nothing", []string{"-from", events, "-clip", "0"}, "wrong usage"},
+		{"no such head", []string{"-from", events, "-head", "gone"}, `-head: there is no head "gone"; there are ctr/click`},
 		{"no pair", []string{"-from", events, "-only", "policy"}, "KEY=VALUE"},
 		{"no such file", []string{"-from", "none.jsonl"}, "none.jsonl"},
 	} {
@@ -297,7 +298,7 @@ func TestWrongPoliciesOfAConfigurationAreNamedWithTheirPlace(t *testing.T) {
 	for setting, want := range map[string]string{
 		"policies: [ctr, gone]":   `off_policy.policies[1]`,
 		"policies: [frequencies]": "-frequencies",
-		"reward: gone":            "off_policy.reward",
+		"reward: gone":            `off_policy.reward: there is no head "gone"; there are ctr/`,
 		"clip: 0.5":               "off_policy.clip",
 		"window: 1s":              "off_policy.window",
 		"pending: 0":              "off_policy.pending",

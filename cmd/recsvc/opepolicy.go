@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,8 +112,23 @@ func rewardHead(c *config.Config, name string) (flat int, full string, err error
 	case slices.ContainsFunc(m.Heads, func(h config.Head) bool { return h.Name == name }):
 		name = engine.FlatName(m.Name, name)
 	}
-	flat, err = flatHead(c, name)
-	return flat, name, err
+	all := allHeads(c)
+	flat, ok := all[name]
+	if !ok {
+		return 0, name, fmt.Errorf("there is no head %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	}
+	return flat, name, nil
+}
+
+// allHeads finds each head by MODEL/HEAD in the order in which the engine counts them.
+func allHeads(c *config.Config) map[string]int {
+	all := map[string]int{}
+	for i := range c.Models {
+		for j := range c.Models[i].Heads {
+			all[engine.FlatName(c.Models[i].Name, c.Models[i].Heads[j].Name)] = len(all)
+		}
+	}
+	return all
 }
 
 // epsilons is how scenes explore.

@@ -42,7 +42,7 @@ func trainModel(ctx context.Context, args []string, std stdio) error {
 	fs.StringVar(&f.model, "model", "", "`NAME` of the model; the challenger, where there is one")
 	fs.IntVar(&f.passes, "passes", 2, "`N` passes over all that there is to learn, 1 to 100")
 	fs.BoolVar(&f.shuffle, "shuffle", false, "all passes but the last in another order, which the seed draws")
-	fs.Uint64Var(&f.seed, "seed", 1, "of -shuffle")
+	fs.Uint64Var(&f.seed, "seed", 1, "`SEED` of the order that -shuffle makes")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
 	if err := parse(fs, args, nil); err != nil {
 		return err
