@@ -30,7 +30,7 @@ type doctor struct {
 	verdicts []verdict // by model, as of the last look
 	healthy  string    // the snapshot that would be gone back to
 
-	// Of the loop alone.
+	looking sync.Mutex // one look at a time; it guards what follows
 	counts   [][2]int64 // by flat head: learned and refused at the last look
 	sizes    []float64  // by flat head: of the weights in the last healthy snapshot; 0: not known
 	saved    time.Time
@@ -82,6 +82,8 @@ func (d *doctor) run(ctx context.Context) error {
 
 // look judges the models and does what follows from it.
 func (d *doctor) look(ctx context.Context, now time.Time) error {
+	d.looking.Lock()
+	defer d.looking.Unlock()
 	health := d.engine.Health()
 	if len(health.Heads) == 0 {
 		return nil
