@@ -30,7 +30,7 @@ type doctor struct {
 	verdicts []verdict // by model, as of the last look
 	healthy  string    // the snapshot that would be gone back to
 
-	looking sync.Mutex // one look at a time; it guards what follows
+	looking  sync.Mutex // one look at a time; it guards what follows
 	counts   [][2]int64 // by flat head: learned and refused at the last look
 	sizes    []float64  // by flat head: of the weights in the last healthy snapshot; 0: not known
 	saved    time.Time
