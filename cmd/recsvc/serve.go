@@ -116,7 +116,7 @@ func openServer(c *config.Config, log *zap.Logger, pageUsers []string) (s *serve
 		}
 		rooms.Models, rooms.Snapshots = &modelRoom{a}, &snapshotRoom{a}
 	}
-	if a.evaluator != nil {
+	if a.evaluator != nil && a.follow == nil {
 		rooms.Evaluator = a.evaluator
 	}
 	intake, err := a.newIntake()

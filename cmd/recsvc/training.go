@@ -227,8 +227,17 @@ func trainee(c *config.Config, name string) (int, error) {
 		}
 		return i, nil
 	}
-	if len(c.Models) != 2 {
-		return 0, fmt.Errorf("there are %d models: name the one to train", len(c.Models))
+	var others []int
+	for i := range c.Models {
+		if i != c.Champion() && c.Models[i].Role != roleShadow {
+			others = append(others, i)
+		}
 	}
-	return 1 - c.Champion(), nil
+	switch len(others) {
+	case 0:
+		return 0, errors.New("no challenger is declared: name the model to train, or declare one with role: challenger")
+	case 1:
+		return others[0], nil
+	}
+	return 0, fmt.Errorf("there are %d challengers: name the one to train", len(others))
 }

@@ -66,7 +66,7 @@ type Evaluator interface {
 
 func (a *API) getOffPolicy(w *response, _ *http.Request) error {
 	if a.rooms.Evaluator == nil {
-		return fmt.Errorf("off-policy evaluation is off: see off_policy in the configuration: %w", ErrUnavailable)
+		return fmt.Errorf("off-policy evaluation is off (see off_policy in the configuration), or left to the trainer of this server: %w", ErrUnavailable)
 	}
 	return w.json(http.StatusOK, a.rooms.Evaluator.OffPolicy())
 }
