@@ -305,7 +305,7 @@ func (d *doctor) gate(challenger int) (reasons []string) {
 		}
 		return &health.Heads[flat]
 	}
-	return append(reasons, passes(&d.config.Health.Promotion, at(challenger), at(champion))...)
+	return append(reasons, passes(&d.config.Health.Promotion, d.config.Health.Quality.MinOutcomes, at(challenger), at(champion))...)
 }
 
 // verdictsNow judges outcomes only, beside the loop.

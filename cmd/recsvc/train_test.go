@@ -109,7 +109,9 @@ func TestATrainedChallengerTakesItsPlaceAtTheNextStartAndCanBePromoted(t *testin
 		t.Error("the order makes no difference")
 	}
 	s := startServer(t, withChallenger, data)
-	s.want(409, nil, "POST", "/admin/v1/models/next/promote", "") // training is no way past the gate
+	if status, body := s.do("POST", "/admin/v1/models/next/promote", ""); status != 409 || !strings.Contains(string(body), "its present weights have been judged by 0 outcomes only, of 1000") {
+		t.Errorf("training is a way past the gate: %d %s", status, body)
+	}
 	s.want(200, nil, "POST", "/admin/v1/models/next/promote", `{"force":true}`)
 	if l := s.recommend("user", "u1", "n", "3"); !strings.HasPrefix(l.Model, "next@") {
 		t.Errorf("%+v", l)

@@ -108,12 +108,16 @@ func (v *verdict) refused(q *config.Quality, head string, learned, refused int64
 	}
 }
 
-// passes says why a challenger may not take the champion's place; nothing: it may. Both are heads that lists are ranked by.
-func passes(p *config.Promotion, challenger, champion *engine.HeadHealth) (reasons []string) {
+// passes says why a challenger may not take the champion's place; nothing: it may. Both are heads that lists are ranked by;
+// the challenger needs least recent outcomes, which begin anew when other weights take their place.
+func passes(p *config.Promotion, least int, challenger, champion *engine.HeadHealth) (reasons []string) {
 	if n := challenger.Past.N(); n < float64(p.MinOutcomes) {
 		reasons = append(reasons, fmt.Sprintf("it has been judged by %.0f outcomes only, of %d", n, p.MinOutcomes))
 	}
 	ours, theirs := challenger.Recent, champion.Recent
+	if n := ours.N(); n < float64(least)*(1-1e-3) {
+		reasons = append(reasons, fmt.Sprintf("its present weights have been judged by %.0f outcomes only, of %d", n, least))
+	}
 	gap := ours.LogLoss() - theirs.LogLoss()
 	margin := 1.96 * math.Hypot(ours.LogLossError(), theirs.LogLossError())
 	switch {

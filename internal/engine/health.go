@@ -209,6 +209,16 @@ func (h *health) rolledBack(to Rollback) {
 	}
 }
 
+// installed begins to judge anew the heads of a model that has got other weights: from the given flat one on.
+func (h *health) installed(first, heads int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := first; i < first+heads; i++ {
+		h.set.Touch(h.monitorID(i))
+		h.monitors[i].Restart()
+	}
+}
+
 // Health is what the engine knows of how its heads fare.
 type Health struct {
 	Heads      []HeadHealth

@@ -42,6 +42,7 @@ func (e *Engine) install(r *event.Record) error {
 			"%s.json back into the directory snapshots of the data directory, from a backup or from another instance, and start again",
 			c.Model, err, c.Snapshot, c.Snapshot)
 	}
+	e.health.installed(e.lineup.first[i], len(e.lineup.models[i].Heads()))
 	e.restores.installs.WithLabelValues("installed").Inc()
 	return nil
 }

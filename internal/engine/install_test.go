@@ -94,6 +94,11 @@ func TestTrainedWeightsTakeTheirPlaceBetweenTwoRecords(t *testing.T) {
 	if !slices.Equal(pagesOf(t, l.Models[0]), other) {
 		t.Error("the other model has changed")
 	}
+	for _, h := range l.Health().Heads { // what the former weights predicted tells nothing of these
+		if n := h.Recent.N(); (h.Model == "next") != (n == 0) || h.Past.N() == 0 {
+			t.Errorf("%s/%s is judged by %v recent outcomes, of %v", h.Model, h.Head, n, h.Past.N())
+		}
+	}
 	l.append(log[1000:]...)
 	anew := openSide(t, t.TempDir(), sideModels(t))
 	anew.adopt(l.rig, meta.ID)
