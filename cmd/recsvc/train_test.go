@@ -179,7 +179,7 @@ func TestTrainRefusesWhatItCannotDoWithTheReason(t *testing.T) {
 		want string
 	}{
 		{"no such model", []string{"-config", config, "-data", data, "-model", "gone"}, `no model "gone"`},
-		{"no challenger", []string{"-config", alone, "-data", data}, "there are 1 models"},
+		{"no challenger", []string{"-config", alone, "-data", data}, "no challenger is declared"},
 		{"the champion", []string{"-config", config, "-data", data, "-model", "ctr"}, "champion"},
 		{"no directory", []string{"-config", config, "-data", filepath.Join(t.TempDir(), "none")}, "data directory"},
 		{"no passes", []string{"-config", config, "-data", data, "-passes", "0"}, "wrong usage"},
