@@ -8,7 +8,7 @@ import (
 // Train says whether a server makes a challenger anew from its whole log from time to time, as recsvc train does.
 type Train struct {
 	Every  time.Duration `yaml:"every"`  // from the end of one training to the start of the next; 0: never
-	Model  string        `yaml:"model"`  // the one to train; absent: the only one that is not the champion
+	Model  string        `yaml:"model"`  // the one to train; absent: the only challenger
 	Passes int           `yaml:"passes"` // over all that there is to learn; 2
 }
 
@@ -24,7 +24,13 @@ func (k *checker) train() {
 	k.that(len(k.c.Kafka.Brokers) == 0, "train.every",
 		"needs the embedded log from its beginning, and with kafka.brokers the log is a topic, of which nobody knows whether it still has everything: leave it out")
 	if t.Model == "" {
-		k.that(len(k.c.Models) == 2, "train.every", "there are %d models: name the one to train in train.model", len(k.c.Models))
+		n := 0
+		for _, m := range k.c.Models {
+			if m.Role == "challenger" {
+				n++
+			}
+		}
+		k.that(n == 1, "train.every", "there are %d challengers: name the one to train in train.model", n)
 		return
 	}
 	at := slices.IndexFunc(k.c.Models, func(m Model) bool { return m.Name == t.Model })

@@ -16,7 +16,7 @@ func TestATrainingThatCannotBeIsToldWhereItStands(t *testing.T) {
 		{"no pass, while off", twoModels + "train: {passes: 101}", "train.passes"},
 		{"no such model", twoModels + "train: {every: 1h, model: other}", `f.yaml:2:27: train.model: there is no model "other"; known are a, b`},
 		{"the champion", twoModels + "train: {every: 1h, model: a}", `train.model: "a" is the champion`},
-		{"one model", "models: [{name: a, " + head + "}]\ntrain: {every: 1h}", "train.every: there are 1 models: name the one to train in train.model"},
+		{"one model", "models: [{name: a, " + head + "}]\ntrain: {every: 1h}", "train.every: there are 0 challengers: name the one to train in train.model"},
 		{"a log that is a topic", twoModels + "train: {every: 1h}\nkafka: {brokers: ['k:9092'], topic: t}", "train.every: needs the embedded log from its beginning"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
