@@ -38,7 +38,7 @@ arrows: ## which room may import which
 	$(GO) test ./internal/arrows
 
 race: ## all tests under the race detector, with their counts
-	$(GO) test -race -json $(PKGS) | $(GO) run ./internal/tools/testsum
+	$(GO) test -race -timeout 30m -json $(PKGS) | $(GO) run ./internal/tools/testsum
 	@if [ -z "$${KAFKA_BROKERS:-}" ]; then \
 	  echo "NOTE: KAFKA_BROKERS is not set: the Kafka tests ran against the broker inside the test process only."; \
 	  echo "      'make kafka-test' runs them against a real one (Java and Maven needed)."; \
