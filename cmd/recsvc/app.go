@@ -219,6 +219,9 @@ func (a *app) tryEngine() (err error) {
 		return err
 	}
 	a.onClose("state", a.state.Close)
+	if err := a.moveModels(); err != nil {
+		return err
+	}
 	parts, err := newParts(c, a.state, a.learning)
 	if err != nil {
 		return err

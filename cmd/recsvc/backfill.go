@@ -58,10 +58,10 @@ func (a *app) beside() *backfill {
 // archiveHint says what else there is for a state whose features alone have changed and whose log is not whole.
 func (a *app) archiveHint() string {
 	meta, _ := a.state.Latest()
-	if from, err := declaredBy(meta); err != nil || a.wal == nil || !from.sameLearning(declare(a.config)) {
+	if from, err := declaredBy(meta); err != nil || a.wal == nil || !from.moves(declare(a.config)) {
 		return ""
 	}
-	return "; the features alone have changed: with an archive of the log, recsvc backfill -archive DIR makes them"
+	return "; features and models alone have changed: with an archive of the log, recsvc backfill -archive DIR makes them"
 }
 
 // run fills until the takeover, the end of ctx or an error, which is logged: the server goes on under the features of before.

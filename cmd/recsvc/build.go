@@ -76,7 +76,7 @@ func feedbackOptions(c *config.Config) feedback.Options {
 func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	head := feedback.HeadOptions{
 		Name: engine.FlatName(model, h.Name), Window: h.Window, Delay: feedback.Delay(h.Delay),
-		Examination: feedback.Examination(h.Examination), Raw: h.Calibration != "none",
+		Examination: feedback.Examination(h.Examination), Raw: calibrated(h.Calibration),
 	}
 	for _, p := range h.Positive {
 		head.Positive = append(head.Positive, feedback.Label{Type: p.Type, Min: p.Min})
@@ -92,6 +92,9 @@ func joinedHead(model string, h *config.Head) feedback.HeadOptions {
 	head.Sampling = feedback.Sampling{Keep: h.Sample.Negatives, Odds: h.Sample.Odds, Pool: h.Sample.Pool, Slice: h.Sample.Slice}
 	return head
 }
+
+// calibrated reports whether a kind of calibration is one.
+func calibrated(kind string) bool { return kind != "none" }
 
 // scenes translates the ranking policies, in the order of their names.
 func scenes(c *config.Config) []rank.Scene {

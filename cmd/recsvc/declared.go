@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"recsvc/internal/config"
 	"recsvc/internal/dirty"
+	"recsvc/internal/engine"
 	"recsvc/internal/features"
+	"recsvc/internal/feedback"
 	"recsvc/internal/state"
 )
 
@@ -20,7 +23,8 @@ type declared struct {
 	Learning json.RawMessage // of a learning
 }
 
-// learning is what the state depends on beside the features: where it differs, the weights and joins are worth nothing.
+// learning is what the state depends on beside the features. Where models differ, the state is moved to the others, see move; where
+// anything else does, weights and joins are worth nothing.
 type learning struct {
 	Models            []config.Model
 	Feedback          config.Feedback
@@ -84,32 +88,47 @@ func (d declared) newStore(cold dirty.Reader) (*features.Store, error) {
 	return features.New(d.Features.Definitions, opts)
 }
 
-// models are the definitions of the models in a declaration, by name.
-func (d declared) models() map[string]string {
+// sameBeside reports whether the two differ in their features and models alone.
+func (d declared) sameBeside(other declared) bool {
+	was, is := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if json.Unmarshal(d.Learning, &was) != nil || json.Unmarshal(other.Learning, &is) != nil {
+		return false
+	}
+	delete(was, "Models")
+	delete(is, "Models")
+	return maps.EqualFunc(was, is, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
+}
+
+// declaredModel is what a declaration says of a model.
+type declaredModel struct {
+	name string
+	text string // all of it: two of the same text are the same model
+	seat []feedback.Seat
+}
+
+// models are those of a declaration, in their order.
+func (d declared) models() (models []declaredModel) {
 	var l struct{ Models []json.RawMessage }
 	_ = json.Unmarshal(d.Learning, &l) // of another version: there are none
-	out := map[string]string{}
 	for _, text := range l.Models {
-		var m struct{ Name string }
+		var m struct {
+			Name  string
+			Heads []struct{ Name, Calibration string }
+		}
 		_ = json.Unmarshal(text, &m)
-		out[m.Name] = string(text)
+		out := declaredModel{name: m.Name, text: string(text)}
+		for _, h := range m.Heads {
+			out.seat = append(out.seat, feedback.Seat{Name: engine.FlatName(m.Name, h.Name), Raw: calibrated(h.Calibration)})
+		}
+		models = append(models, out)
 	}
-	return out
+	return models
 }
 
 // changedModels names the models that are new, gone, or other than those of the state, sorted.
-func (d declared) changedModels(to declared) (names []string) {
-	was, is := d.models(), to.models()
-	for name, text := range is {
-		if was[name] != text {
-			names = append(names, name)
-		}
-	}
-	for name := range was {
-		if _, ok := is[name]; !ok {
-			names = append(names, name)
-		}
-	}
+func (d declared) changedModels(to declared) []string {
+	m := d.move(to)
+	names := slices.Concat(m.added, m.changed, m.gone)
 	slices.Sort(names)
 	return names
 }

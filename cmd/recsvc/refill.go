@@ -140,8 +140,8 @@ func (r *refill) judge() error {
 	switch end := meta.Cursor.Offset(0); {
 	case err != nil:
 		return fmt.Errorf("%w: recsvc serve learns all anew from the log", err)
-	case !from.sameLearning(r.to):
-		return errors.New("the model's heads, feedback, lateness or horizon have changed as well, not the features alone: weights and joins are " +
+	case !from.moves(r.to):
+		return errors.New("all models, or feedback, lateness or horizon have changed as well, not the features alone: weights and joins are " +
 			"worth nothing then, and recsvc serve learns all anew from the log")
 	case len(meta.Shards) == 0:
 		return errors.New("the checkpoint is of an older version of recsvc: start a server under the former configuration and stop it, which writes a newer one")
@@ -199,6 +199,10 @@ func (r *refill) run(ctx context.Context, bar *bar) (_ *refilled, err error) {
 		return nil, err
 	}
 	r.onClose("new features", made.Close)
+	if err := r.move(); err != nil {
+		return nil, err
+	}
+	r.meta, _ = r.state.Latest()
 	meta, err := r.replace(ctx, made)
 	if err != nil {
 		return nil, err

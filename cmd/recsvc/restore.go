@@ -328,7 +328,9 @@ func (r restored) print(w io.Writer, c *config.Config, given bool) error {
 	fits := "not compared: no -config was given"
 	if given {
 		fits = "those of the configuration"
-		if m.Definitions != definitionsHash(c) {
+		if movable(m, c) {
+			fits = "those of the configuration but for models: a server keeps those that are the same"
+		} else if m.Definitions != definitionsHash(c) {
 			fits = "NOT those of the configuration, under which a server will not take this state: it goes with the configuration " +
 				"that the backup was made under"
 		}

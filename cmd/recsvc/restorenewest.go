@@ -67,7 +67,7 @@ func restoreCopy(ctx context.Context, v vault.Store, i vault.Info, c *config.Con
 	log.Warn("the data directory was empty: restored a backup; what was logged after it and is not in the log any more is lost",
 		zap.String("backup", i.Name), zap.Stringer("cursor", m.Cursor), zap.Time("created", m.Created.Time()),
 		zap.Int64("entries", m.Entries), zap.Stringer("digest", m.Digest), zap.Strings("left_out", done.summary.LeftOut))
-	if m.Definitions != definitionsHash(c) {
+	if m.Definitions != definitionsHash(c) && !movable(m, c) {
 		log.Error("the backup was made under other definitions of features or heads than those configured now")
 	}
 	return nil

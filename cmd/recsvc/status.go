@@ -43,7 +43,7 @@ func feedbackStatus(c *feedback.Counters) api.FeedbackStatus {
 		h := &c.Heads[i]
 		model, head, _ := strings.Cut(h.Name, "/")
 		out.Heads[i] = api.HeadFeedback{
-			Model: model, Head: head, Positive: h.Positive, Negative: h.Negative, Pending: h.Pending, Erased: h.Erased, Dropped: h.Dropped,
+			Model: model, Head: head, Positive: h.Positive, Negative: h.Negative, Pending: h.Pending, Erased: h.Erased, Dropped: h.Dropped, Absent: h.Absent,
 			Late: h.LateOutcomes, Duplicate: h.DuplicateOutcomes, Unconfirmed: h.Unconfirmed, LeftOut: h.LeftOut, Stalls: h.Stalls,
 		}
 		if h.Stalled {

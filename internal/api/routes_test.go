@@ -47,7 +47,7 @@ func TestReadsHaveTheShapesOfTheContract(t *testing.T) {
 			`"disk":{"free_bytes":3145728,"needed_bytes":67108864,"held":true},` +
 			`"counts":{"received":10,"applied":8,"duplicate":1,"late":1,"dead_lettered":0},` +
 			`"feedback":{"exposures":9,"implied":1,"duplicate":0,"captured_late":0,"brief":0,"unseen":0,"unexposed":0,"over_quota":0,"heads":[` +
-			`{"model":"ctr","head":"click","positive":4,"negative":3,"pending":2,"erased":0,"dropped":0,"late":0,"duplicate":0,"unconfirmed":0,` +
+			`{"model":"ctr","head":"click","positive":4,"negative":3,"pending":2,"erased":0,"dropped":0,"absent":0,"late":0,"duplicate":0,"unconfirmed":0,` +
 			`"left_out":0,"stalls":0,"stalled_since":"2026-11-23T12:00:00Z"}]},` +
 			`"models":[{"name":"ctr","role":"champion","version":"ctr@1834","weights":0,"refresh":"online","frozen":false,"heads":{"click":{"n":10,"positives":4,"auc":0.73,"logloss":null,"normalized_entropy":null,"calibration":null,"bias":null}},"health":{"state":"ok","reasons":[]},"drift":[]}],` +
 			`"version":"test"}`},

@@ -167,8 +167,8 @@ type Theta struct {
 	Rate      float64 `json:"rate" doc:"of these that were positive"`
 }
 
-// HeadFeedback tells what became of the exposures under one head: positive + negative + pending + erased + dropped + captured_late
-// of all heads' are the exposures.
+// HeadFeedback tells what became of the exposures under one head: positive + negative + pending + erased + dropped + absent
+// + captured_late of all heads' are the exposures.
 type HeadFeedback struct {
 	Model        string      `json:"model"`
 	Head         string      `json:"head"`
@@ -177,6 +177,7 @@ type HeadFeedback struct {
 	Pending      int64       `json:"pending"`
 	Erased       int64       `json:"erased"`
 	Dropped      int64       `json:"dropped" doc:"shown while outcomes had stopped, and not learned"`
+	Absent       int64       `json:"absent" doc:"captured before the model was there, and neither learned nor judged"`
 	Late         int64       `json:"late" doc:"outcomes outside the window"`
 	Duplicate    int64       `json:"duplicate" doc:"outcomes of what had one"`
 	Unconfirmed  int64       `json:"unconfirmed" doc:"negatives with an outcome that nothing confirmed"`

@@ -73,6 +73,7 @@ func (c *feedbackCollector) Collect(ch chan<- prometheus.Metric) {
 		model, head, _ := strings.Cut(h.Name, "/")
 		for what, n := range map[string]int64{
 			"late": h.LateOutcomes, "duplicate": h.DuplicateOutcomes, "unconfirmed": h.Unconfirmed, "left_out": h.LeftOut, "dropped": h.Dropped,
+			"absent": h.Absent,
 		} {
 			gauge(c.outcomes, float64(n), model, head, what)
 		}

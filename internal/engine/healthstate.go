@@ -23,7 +23,7 @@ import (
 //	counters: version u8 = 1 | captures u64 | put into quarantine u64 | per reason: u64 | per head, how long it hurries: u64 | rollbacks, received, until u64 |
 //	          length u16 and text of the snapshot's id | likewise the reason
 //	monitor:  as drift.Monitor.AppendState
-//	sample:   version u8 = 1 | head u8 | reason u8 | partition u32 | offset u64 | shown u64 | y, weight, theta, greatest f32
+//	sample:   version u8 = 1 | head u8, 255: its model is gone | reason u8 | partition u32 | offset u64 | shown u64 | y, weight, theta, greatest f32
 //	part:     hash of the columns' names u64 | as drift.Inputs.AppendState
 const (
 	prefixHealth = 'h'
@@ -199,7 +199,7 @@ func (s *sample) append(dst []byte) []byte {
 }
 
 func (s *sample) load(b []byte, heads int) error {
-	if len(b) != sampleBytes || b[0] != sampleV1 || int(b[1]) >= heads || b[2] >= reasons {
+	if len(b) != sampleBytes || b[0] != sampleV1 || int(b[1]) >= heads && b[1] != headGone || b[2] >= reasons {
 		return errHealth
 	}
 	*s = sample{

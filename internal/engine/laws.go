@@ -48,7 +48,7 @@ func (c *lawCollector) Collect(ch chan<- prometheus.Metric) {
 		model, head, _ := strings.Cut(h.Name, "/")
 		for part, n := range map[string]int64{
 			"exposures": s.Feedback.Exposures, "positive": h.Positive, "negative": h.Negative, "pending": h.Pending,
-			"expired": h.Erased + h.Dropped + s.Feedback.CapturedLate,
+			"expired": h.Erased + h.Dropped + h.Absent + s.Feedback.CapturedLate,
 		} {
 			gauge(c.exposures, float64(n), model, head, part)
 		}

@@ -40,6 +40,9 @@ type quarantine struct {
 	n      uint64 // that were ever put in
 }
 
+// headGone stands for the head of a sample whose model is not there any more.
+const headGone = 0xff
+
 // sample is a Quarantined as it is kept.
 type sample struct {
 	head, reason     int
@@ -105,6 +108,9 @@ func (q *quarantine) report(heads []string) (counts map[string]uint64, list []Qu
 	}
 	for i := range min(q.n, quarantined) {
 		s := &q.ring[(q.n-1-i)%quarantined]
+		if s.head == headGone {
+			continue
+		}
 		list = append(list, Quarantined{
 			Head: heads[s.head], Reason: reasonNames[s.reason], Partition: s.place.partition, Offset: s.place.offset, Shown: s.shown,
 			Y: s.y, Weight: s.weight, Theta: s.theta, Greatest: s.greatest,

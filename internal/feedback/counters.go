@@ -35,6 +35,7 @@ type HeadCounters struct {
 	LeftOut           int64 // negatives, not impressions alone: not learned, since only a sample is
 	Stalls            int64 // times that outcomes were found to have stopped
 	Dropped           int64 // shown while they had, and neither learned nor settled: too few of their outcomes came
+	Absent            int64 // shown, but captured before the head was there: neither learned nor settled
 
 	Stalled     bool       // outcomes have stopped
 	StalledFrom event.Time // when that was found
@@ -43,10 +44,10 @@ type HeadCounters struct {
 // Check returns an error unless every exposure is accounted for, once, under every head.
 func (c *Counters) Check() error {
 	for _, h := range c.Heads {
-		sum := h.Positive + h.Negative + h.Pending + h.Erased + h.Dropped + c.CapturedLate
+		sum := h.Positive + h.Negative + h.Pending + h.Erased + h.Dropped + h.Absent + c.CapturedLate
 		if sum != c.Exposures {
-			return fmt.Errorf("head %q: %d exposures, but %d positive + %d negative + %d pending + %d erased + %d dropped + %d captured late = %d",
-				h.Name, c.Exposures, h.Positive, h.Negative, h.Pending, h.Erased, h.Dropped, c.CapturedLate, sum)
+			return fmt.Errorf("head %q: %d exposures, but %d positive + %d negative + %d pending + %d erased + %d dropped + %d absent + %d captured late = %d",
+				h.Name, c.Exposures, h.Positive, h.Negative, h.Pending, h.Erased, h.Dropped, h.Absent, c.CapturedLate, sum)
 		}
 	}
 	return nil
@@ -61,10 +62,13 @@ func (c *Counters) fixed() []*int64 {
 	}
 }
 
+// headCountersV3 is how many of all there were in globals of version 3.
+const headCountersV3 = 10
+
 // all returns the counters of a head in the order of their encoding.
 func (h *HeadCounters) all() []*int64 {
 	return []*int64{
 		&h.Pending, &h.Positive, &h.Negative, &h.Erased, &h.LateOutcomes, &h.DuplicateOutcomes,
-		&h.Unconfirmed, &h.LeftOut, &h.Stalls, &h.Dropped,
+		&h.Unconfirmed, &h.LeftOut, &h.Stalls, &h.Dropped, &h.Absent,
 	}
 }

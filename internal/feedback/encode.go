@@ -48,6 +48,8 @@ const (
 //	sample      version u8 | user, heads u64 | time i64 | priority f64 | weight, theta f32 | pack
 //	quota       version u8 | minute i64 | count u32
 //
+// Globals of version 3 lack a counter of each head, which is 0.
+//
 // Impressions of versions 1 to 3, lists of version 1 and globals of versions 1 and 2 are of configurations of which no later one says the same:
 // their states are learned anew from the log, and never read.
 const (
@@ -55,6 +57,7 @@ const (
 	listV2       = 2
 	pageV1       = 1
 	globalsV3    = 3
+	globalsV4    = 4
 )
 
 // impressionTable, listTable and restTable are the Joiner as its dirty sets see it.
@@ -121,7 +124,7 @@ func (t *restTable) AppendKey(dst []byte, id uint32) []byte {
 
 func (t *restTable) AppendValue(dst []byte, id uint32) []byte {
 	if id == 0 {
-		return (*Joiner)(t).appendGlobals(dst)
+		return (*Joiner)(t).globals().append(dst)
 	}
 	p := t.tombs.pages.at(id)
 	dst = binary.LittleEndian.AppendUint16(append(dst, pageV1), uint16(len(p.prints)))
@@ -133,26 +136,6 @@ func (t *restTable) AppendValue(dst []byte, id uint32) []byte {
 
 // touchRest is called before the counters, the sequence or the watermark move.
 func (j *Joiner) touchRest() { j.restSet.Touch(0) }
-
-func (j *Joiner) appendGlobals(dst []byte) []byte {
-	dst = append(dst, globalsV3)
-	dst = binary.LittleEndian.AppendUint64(dst, j.seq)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(j.watermark))
-	dst = appendCounters(dst, j.counts.fixed())
-	dst = append(dst, byte(len(j.counts.Heads)))
-	for i := range j.counts.Heads {
-		h := &j.counts.Heads[i]
-		dst = binary.AppendUvarint(dst, uint64(len(h.Name)))
-		dst = append(dst, h.Name...)
-		dst = appendCounters(dst, h.all())
-		dst = j.pulses[i].append(dst)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(j.pools[i].open))
-		dst = appendDouble(dst, j.pools[i].floor)
-	}
-	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.hour)
-	dst = binary.LittleEndian.AppendUint32(dst, j.tombs.floor.number)
-	return binary.LittleEndian.AppendUint64(dst, uint64(j.clock))
-}
 
 func (p *pulse) append(dst []byte) []byte {
 	stalled := byte(0)

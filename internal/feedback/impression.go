@@ -53,7 +53,7 @@ type headState struct {
 // Flags of a headState.
 const (
 	isPositive  = 1 << iota
-	isClosed    // the window is over and all of it done
+	isClosed    // the window is over and all of it done; before the exposure: the head was not there at capture
 	isClaimed   // an outcome came that is not confirmed
 	isConfirmed // a confirmation came, of an outcome that did not
 	isHeld      // shown while outcomes were stalled: learned and settled at its close, if at all

@@ -213,36 +213,21 @@ func (j *Joiner) loadPage(h, number uint32, value []byte, sum dirty.Sum) error {
 }
 
 func (j *Joiner) loadGlobals(value []byte, sum dirty.Sum) error {
-	r := reader{buf: value}
-	r.version(globalsV3)
-	seq, watermark := r.u64(), r.time()
-	var c Counters
-	r.counters(c.fixed())
-	heads := int(r.u8())
-	var pulses []pulse
-	var pools []reserve
-	for i := 0; i < heads && r.err == nil; i++ {
-		h := HeadCounters{Name: string(r.take(r.uvarint()))}
-		r.counters(h.all())
-		c.Heads = append(c.Heads, h)
-		pulses = append(pulses, r.pulse())
-		pools = append(pools, reserve{open: int64(r.u64()), floor: r.double()})
-	}
-	floor, clock := pageName{r.u32(), r.u32()}, r.time()
-	if err := r.end(); err != nil {
+	g, err := readGlobals(value)
+	if err != nil {
 		return err
 	}
-	same := slices.EqualFunc(c.Heads, j.counts.Heads, func(a, b HeadCounters) bool { return a.Name == b.Name })
+	same := slices.EqualFunc(g.counts.Heads, j.counts.Heads, func(a, b HeadCounters) bool { return a.Name == b.Name })
 	if !same {
-		return fmt.Errorf("%w: stored %q, configured %q", ErrHeads, c.names(), j.counts.names())
+		return fmt.Errorf("%w: stored %q, configured %q", ErrHeads, g.counts.names(), j.counts.names())
 	}
 	if j.seq != 0 {
 		return fmt.Errorf("%w: globals twice", ErrCorrupt)
 	}
-	j.seq, j.watermark, j.counts, j.tombs.floor = seq, watermark, c, floor
-	j.pulses, j.clock, j.now = pulses, clock, watermark
-	for h := range pools {
-		j.pools[h].open, j.pools[h].floor = pools[h].open, pools[h].floor
+	j.seq, j.watermark, j.counts, j.tombs.floor = g.seq, g.watermark, g.counts, g.floor
+	j.pulses, j.clock, j.now = g.pulses, g.clock, g.watermark
+	for h, p := range g.pools {
+		j.pools[h].open, j.pools[h].floor = p.open, p.floor
 	}
 	j.restSet.Loaded(0, sum)
 	return nil

@@ -148,7 +148,7 @@ func (j *Joiner) observeOutcome(e *event.Event, m *Match, c *Captured) {
 // label notes an outcome of an impression that is not shown yet, as far as known.
 func (j *Joiner) label(id uint32, e *event.Event, rules []rule) {
 	for _, r := range rules {
-		if !r.holds(e) {
+		if !r.holds(e) || j.state(id, r.head).flags&isClosed != 0 {
 			continue
 		}
 		switch j.hear(j.state(id, r.head), &r, e) {

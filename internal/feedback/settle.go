@@ -47,9 +47,14 @@ func (j *Joiner) expose(id uint32, e *event.Event) {
 	j.tellShown(id, e, s.flags&isImplied != 0)
 	j.counts.Exposures++
 	for h := range j.heads {
-		j.counts.Heads[h].Pending++
 		st := j.state(id, h)
-		if j.sawExposure(h) {
+		stalled := j.sawExposure(h)
+		if st.flags&isClosed != 0 { // captured before the head was there
+			j.counts.Heads[h].Absent++
+			continue
+		}
+		j.counts.Heads[h].Pending++
+		if stalled {
 			st.flags |= isHeld
 		}
 		if st.at-s.base > j.heads[h].window && st.flags&(isPositive|isClaimed|isConfirmed) != 0 {
@@ -147,11 +152,15 @@ func (j *Joiner) dueAt(id uint32) event.Time {
 	case s.flags&isUnlearned != 0:
 		return j.learnAt(s)
 	}
-	due := event.Time(1<<63 - 1)
+	due, open := event.Time(1<<63-1), false
 	for h := range j.heads {
 		if j.state(id, h).flags&isClosed == 0 {
 			due = min(due, j.closeAt(s, h))
+			open = true
 		}
+	}
+	if !open { // captured before any of the heads was there
+		return max(s.base+j.longest, s.floor)
 	}
 	return due
 }

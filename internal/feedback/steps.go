@@ -16,7 +16,7 @@ import "math/bits"
 func (j *Joiner) learn(id uint32) {
 	step := j.step(id)
 	for h := range j.heads {
-		if j.heads[h].delay != Close && j.state(id, h).flags&isHeld == 0 {
+		if j.heads[h].delay != Close && j.state(id, h).flags&(isHeld|isClosed) == 0 {
 			j.first(step, id, h)
 		}
 	}
