@@ -42,12 +42,7 @@ type evalFlags struct {
 func compareModels(ctx context.Context, args []string, std stdio) error {
 	var f evalFlags
 	fs := flags("eval", evalHelp, std)
-	fs.Var(&f.from, "from", "event `FILE`, or an archive; may be repeated, and arguments after the flags are further files")
-	fs.Var(&f.items, "items", "catalogue `FILE`; may be repeated")
-	fs.Var(&f.users, "users", "profile `FILE`; may be repeated")
-	fs.Var(&f.since, "since", "of an archive, only what happened at this `TIME` or later")
-	fs.Var(&f.until, "until", "of an archive, only what happened before this `TIME`")
-	fs.StringVar(&f.config, "config", "", "configuration `FILE`; the built-in one when absent")
+	f.history(fs)
 	fs.StringVar(&f.grid, "grid", "", "`KEY=VALUE,…;…` settings of which all combinations are compared")
 	fs.StringVar(&f.compare, "compare", "", "`TIMES` between two refreshes that are compared, online among them")
 	fs.StringVar(&f.out, "out", "", "`DIR`ectory for table, figures and plots")

@@ -47,12 +47,7 @@ type opeFlags struct {
 func evaluatePolicies(ctx context.Context, args []string, std stdio) error {
 	var f opeFlags
 	fs := flags("ope", opeHelp, std)
-	fs.Var(&f.from, "from", "event `FILE`, or an archive; may be repeated, and arguments after the flags are further files")
-	fs.Var(&f.items, "items", "catalogue `FILE`; may be repeated")
-	fs.Var(&f.users, "users", "profile `FILE`; may be repeated")
-	fs.Var(&f.since, "since", "of an archive, only what happened at this `TIME` or later")
-	fs.Var(&f.until, "until", "of an archive, only what happened before this `TIME`")
-	fs.StringVar(&f.config, "config", "", "configuration `FILE`; the built-in one when absent")
+	f.history(fs)
 	fs.StringVar(&f.data, "data", "", "data `DIR`ectory to read the log of, instead of files")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
 	fs.Var(&f.policies, "policy", "`POLICY` to evaluate; may be repeated; uniform, served:greedy and all models when absent")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -34,15 +35,20 @@ type replayFlags struct {
 	append, json       bool
 }
 
-func replay(ctx context.Context, args []string, std stdio) error {
-	var f replayFlags
-	fs := flags("replay", replayHelp, std)
+// history are the flags that say which events there are, and what they are replayed under.
+func (f *replayFlags) history(fs *flag.FlagSet) {
 	fs.Var(&f.from, "from", "event `FILE`, or an archive; may be repeated, and arguments after the flags are further files")
 	fs.Var(&f.items, "items", "catalogue `FILE`; may be repeated")
 	fs.Var(&f.users, "users", "profile `FILE`; may be repeated")
 	fs.Var(&f.since, "since", "of an archive, only what happened at this `TIME` or later")
 	fs.Var(&f.until, "until", "of an archive, only what happened before this `TIME`")
 	fs.StringVar(&f.config, "config", "", "configuration `FILE`; the built-in one when absent")
+}
+
+func replay(ctx context.Context, args []string, std stdio) error {
+	var f replayFlags
+	fs := flags("replay", replayHelp, std)
+	f.history(fs)
 	fs.StringVar(&f.data, "data", "", "data `DIR`ectory to keep; a temporary one when absent")
 	fs.BoolVar(&f.append, "append", false, "go on with a data directory that was used before")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")

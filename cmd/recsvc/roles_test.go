@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // inRole is attributesOnly with a role and a directory for what is published.
@@ -35,7 +34,7 @@ func (p pair) learn(item string, times int) {
 func (p pair) same(items ...string) map[string]float64 {
 	p.t.Helper()
 	want := p.trainer.scores("u1", items...)
-	waitFor(p.t, func() bool { return maps.Equal(p.server.scores("u1", items...), want) })
+	p.server.await("the published weights", func() bool { return maps.Equal(p.server.scores("u1", items...), want) })
 	return want
 }
 
@@ -123,7 +122,7 @@ func TestAVersionThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, func() bool { return p.server.metric("recsvc_publish_load_failures_total", "") > 0 })
+	p.server.await("the refusal", func() bool { return p.server.metric("recsvc_publish_load_failures_total", "") > 0 })
 	if got := p.server.scores("u1", "a0", "b0"); !maps.Equal(got, want) {
 		t.Errorf("scores %v, before %v", got, want)
 	}
@@ -138,17 +137,4 @@ func newestVersion(t *testing.T, dir string) string {
 		t.Fatal(names, err)
 	}
 	return strings.TrimSuffix(slices.Max(names), ".json") // ids begin with the time
-}
-
-// waitFor asks until it is so.
-func waitFor(t *testing.T, so func() bool) {
-	t.Helper()
-	giveUp := time.After(patience)
-	for !so() {
-		select {
-		case <-giveUp:
-			t.Fatal("it did not come to be so")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }
